@@ -1,0 +1,81 @@
+# The library: from src/sources.cmake to libashlar.so, libashlar.a and, for tests, ashlar_unit.
+find_package(Threads REQUIRED)
+
+configure_file("${PROJECT_SOURCE_DIR}/src/base/config.h.in"
+               "${PROJECT_BINARY_DIR}/generated/base/config.h" @ONLY)
+
+# Lowest layer first, as in src/README.md.
+set(ASHLAR_LAYERS BASE OS SYNC OPT META PAGES PROF HEAP CACHE HARDEN ALLOC STATS CTL API)
+set(ASHLAR_SOURCES)
+foreach(layer IN LISTS ASHLAR_LAYERS)
+    foreach(source IN LISTS ASHLAR_SOURCES_${layer})
+        list(APPEND ASHLAR_SOURCES "${PROJECT_SOURCE_DIR}/src/${source}")
+    endforeach()
+endforeach()
+
+set(ASHLAR_INCLUDE_DIRECTORIES
+    "${PROJECT_SOURCE_DIR}/src"
+    "${PROJECT_SOURCE_DIR}/include"
+    "${PROJECT_BINARY_DIR}/generated")
+
+function(ashlar_library_settings TARGET)
+    target_include_directories(${TARGET} PRIVATE ${ASHLAR_INCLUDE_DIRECTORIES})
+    target_compile_options(${TARGET} PRIVATE ${ASHLAR_LIBRARY_WARNINGS} ${ASHLAR_LIBRARY_FLAGS})
+    if(ASHLAR_DEBUG)
+        target_compile_definitions(${TARGET} PRIVATE ASHLAR_DEBUG=1)
+    endif()
+endfunction()
+
+if(NOT ASHLAR_SANITIZE)
+    add_library(ashlar_objects OBJECT ${ASHLAR_SOURCES})
+    ashlar_library_settings(ashlar_objects)
+
+    # Targets made of objects alone must be told the language; a source would be one more translation
+    # unit with nothing in it.
+    set(exports "${PROJECT_SOURCE_DIR}/src/api/exports.map")
+    add_library(ashlar SHARED $<TARGET_OBJECTS:ashlar_objects>)
+    set_target_properties(ashlar PROPERTIES
+        LINKER_LANGUAGE C
+        SOVERSION 1
+        LINK_DEPENDS "${exports}")
+    target_link_options(ashlar PRIVATE ${ASHLAR_LINK_FLAGS} "LINKER:--version-script,${exports}")
+    target_link_libraries(ashlar PRIVATE Threads::Threads)
+
+    # One relocatable object: hidden names become local, so they cannot meet a program's own names.
+    # What is left global is exactly what libashlar.so exports.
+    set(combined "${PROJECT_BINARY_DIR}/lib/ashlar.o")
+    add_custom_command(
+        OUTPUT "${combined}"
+        COMMAND "${CMAKE_COMMAND}" -E make_directory "${PROJECT_BINARY_DIR}/lib"
+        COMMAND "${CMAKE_LINKER}" -r -o "${combined}" $<TARGET_OBJECTS:ashlar_objects>
+        COMMAND "${CMAKE_OBJCOPY}" --localize-hidden "${combined}"
+        DEPENDS ashlar_objects $<TARGET_OBJECTS:ashlar_objects>
+        COMMENT "Combining libashlar.a's only object"
+        COMMAND_EXPAND_LISTS VERBATIM)
+    add_library(ashlar_static STATIC "${combined}")
+    set_source_files_properties("${combined}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    set_target_properties(ashlar_static PROPERTIES
+        LINKER_LANGUAGE C
+        OUTPUT_NAME ashlar
+        EXPORT_NAME static)
+    target_link_libraries(ashlar_static INTERFACE Threads::Threads)
+    # Take the object out of the archive even when only shared libraries of the program call malloc.
+    target_link_options(ashlar_static INTERFACE LINKER:-u,malloc)
+
+    foreach(target IN ITEMS ashlar ashlar_static)
+        target_include_directories(${target} INTERFACE
+            "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
+            "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    endforeach()
+endif()
+
+if(BUILD_TESTING)
+    add_library(ashlar_unit STATIC ${ASHLAR_SOURCES})
+    ashlar_library_settings(ashlar_unit)
+    target_compile_definitions(ashlar_unit PRIVATE ASHLAR_API_PREFIX=ashlar_)
+    # Tests see internals, and see the same structures as the library.
+    target_include_directories(ashlar_unit INTERFACE ${ASHLAR_INCLUDE_DIRECTORIES})
+    target_compile_definitions(ashlar_unit INTERFACE
+        ASHLAR_API_PREFIX=ashlar_ $<$<BOOL:${ASHLAR_DEBUG}>:ASHLAR_DEBUG=1>)
+    target_link_libraries(ashlar_unit PUBLIC Threads::Threads)
+endif()

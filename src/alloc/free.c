@@ -1,0 +1,58 @@
+/*
+ * free.c: free when the cache cannot take the object: large objects, full magazines, bad pointers.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/fast.h"
+#include "alloc/foreign.h"
+#include "cache/event.h"
+#include "cache/exchange.h"
+#include "heap/large.h"
+#include "opt/opt.h"
+
+enum { JUNK_FREE_BYTE = 0x5a, LARGE_TICKS = 8 };
+
+static void free_large(void *p) {
+    struct large large = large_find(p);
+    if (large.chunk == NULL) {
+        if (!foreign_free(p)) {
+            large_report("free", p);
+        }
+        return;
+    }
+    if (unlikely((opts.junk & JUNK_FREE) != 0)) {
+        memset(p, JUNK_FREE_BYTE, large_usable(large));
+    }
+    large_free(large);
+    struct thread *thread = thread_enter();
+    if (thread != NULL) {
+        event_tick(thread, LARGE_TICKS);
+    }
+}
+
+NOINLINE void slow_free(void *p) {
+    int saved = errno;
+    unsigned class = map_class_of(p);
+    if (class == 0) {
+        if (p != NULL) {
+            free_large(p);
+        }
+        errno = saved;
+        return;
+    }
+    struct thread *thread = thread_enter();
+    if (thread != NULL && class <= thread->last_cached) {
+        event_tick(thread, 1);
+        if (cache_push(&thread->bins[class], p) ||
+            (exchange_make_room(thread, class) && cache_push(&thread->bins[class], p))) {
+            errno = saved;
+            return;
+        }
+    }
+    if (unlikely((opts.junk & JUNK_FREE) != 0)) {
+        memset(p, JUNK_FREE_BYTE, sizeclasses[class].size);
+    }
+    arena_drain(class, &p, 1);
+    errno = saved;
+}

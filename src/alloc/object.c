@@ -1,0 +1,95 @@
+/*
+ * object.c: zeroed, aligned and resized objects.
+ */
+#include "alloc/object.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/fast.h"
+#include "alloc/foreign.h"
+#include "heap/large.h"
+
+void *object_alloc_zeroed(size_t size) {
+    if (unlikely(size > SIZECLASS_MAX)) {
+        return slow_malloc_large(size, 1, true);
+    }
+    unsigned class = sizeclass_of(size);
+    void *object = fast_malloc_class(class);
+    return likely(object != NULL) ? memset(object, 0, sizeclasses[class].size) : NULL;
+}
+
+void *object_alloc_aligned(size_t size, size_t alignment) {
+    unsigned class = sizeclass_of_aligned(size, alignment);
+    if (likely(class != 0)) {
+        return fast_malloc_class(class);
+    }
+    return slow_malloc_large(size, alignment, false);
+}
+
+size_t object_usable_for(size_t size) {
+    return size <= SIZECLASS_MAX ? sizeclasses[sizeclass_of(size)].size : large_round(size);
+}
+
+size_t object_usable(const void *p, const char *call) {
+    unsigned class = map_class_of(p);
+    if (likely(class != 0)) {
+        return sizeclasses[class].size;
+    }
+    struct large large = large_find(p);
+    if (large.chunk != NULL) {
+        return large_usable(large);
+    }
+    size_t usable = foreign_usable(p);
+    if (usable == 0) {
+        large_report(call, p);
+    }
+    return usable;
+}
+
+static void *move(void *p, size_t old, size_t size) {
+    void *object = fast_malloc(size);
+    if (likely(object != NULL)) {
+        memcpy(object, p, old < size ? old : size);
+        fast_free(p);
+    }
+    return object;
+}
+
+static void *resize_large(void *p, size_t size, struct large large) {
+    if (size > PTRDIFF_MAX) {
+        return slow_no_memory();
+    }
+    size_t old = large_usable(large);
+    if (large_resize(large, size)) {
+        return p;
+    }
+    if (size <= SIZECLASS_MAX || size <= old) {
+        return move(p, old, size);
+    }
+    void *object = slow_malloc_large(size, 1, false);
+    if (object != NULL && !large_move(large, large_find(object))) {
+        memcpy(object, p, old);
+        fast_free(p);
+    }
+    return object;
+}
+
+void *object_resize(void *p, size_t size, const char *call) {
+    unsigned class = map_class_of(p);
+    if (likely(class != 0)) {
+        if (size <= SIZECLASS_MAX && sizeclass_of(size) == class) {
+            return p;
+        }
+        return move(p, sizeclasses[class].size, size);
+    }
+    struct large large = large_find(p);
+    if (large.chunk != NULL) {
+        return resize_large(p, size, large);
+    }
+    void *resized;
+    if (foreign_realloc(p, size, &resized)) {
+        return resized;
+    }
+    large_report(call, p);
+}

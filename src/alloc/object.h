@@ -1,0 +1,23 @@
+/*
+ * object.h: what the public functions do with an existing object, or with special wishes.
+ *
+ * Sizes are in bytes. `call` is the public function's name, for reports. Functions that return NULL for
+ * want of memory have set errno to ENOMEM. Any thread.
+ */
+#ifndef ASHLAR_ALLOC_OBJECT_H
+#define ASHLAR_ALLOC_OBJECT_H
+
+#include <stddef.h>
+
+/* Zeroed memory; memory the system just gave is not written to. */
+void *object_alloc_zeroed(size_t size);
+/* alignment: a power of two. */
+void *object_alloc_aligned(size_t size, size_t alignment);
+/* Resizes in place or by moving; p is not NULL. The old object stays when NULL is returned. */
+void *object_resize(void *p, size_t size, const char *call);
+/* Bytes the object may use; p is not NULL. */
+size_t object_usable(const void *p, const char *call);
+/* The usable size that malloc(size) would give, size <= PTRDIFF_MAX. */
+size_t object_usable_for(size_t size);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * slow.c: allocation when the cache cannot serve it.
+ *
+ * A thread whose options forbid a cache, or that is ending, takes one object at a time from its arena.
+ */
+#include "alloc/slow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc/fast.h"
+#include "cache/event.h"
+#include "cache/exchange.h"
+#include "heap/large.h"
+#include "opt/opt.h"
+#include "os/fatal.h"
+
+enum { JUNK_ALLOC_BYTE = 0xa5, LARGE_TICKS = 8 };
+
+void *slow_no_memory(void) {
+    if (opts.xmalloc) {
+        fatal("out of memory (xmalloc:true); see MALLOC_CONF in the documentation");
+    }
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* What zero and junk ask for. */
+static void *dress(void *object, size_t usable) {
+    if (opts.zero) {
+        memset(object, 0, usable);
+    } else if ((opts.junk & JUNK_ALLOC) != 0) {
+        memset(object, JUNK_ALLOC_BYTE, usable);
+    }
+    return object;
+}
+
+static void *malloc_uncached(struct thread *thread, unsigned class) {
+    void *object;
+    if (arena_fill(thread->arena, class, &object, 1) == 0) {
+        event_trim_all();
+        if (arena_fill(thread->arena, class, &object, 1) == 0) {
+            return slow_no_memory();
+        }
+    }
+    atomic_fetch_add_explicit(&thread->arena->merged_requests[class], 1, memory_order_relaxed);
+    return dress(object, sizeclasses[class].size);
+}
+
+NOINLINE void *slow_malloc(unsigned class) {
+    struct thread *thread = thread_enter();
+    if (thread == NULL) {
+        return slow_no_memory();
+    }
+    if (unlikely(class > thread->last_cached)) {
+        return malloc_uncached(thread, class);
+    }
+    struct cache_bin *bin = &thread->bins[class];
+    void *object = cache_pop(bin); /* setting the thread up may have brought some */
+    if (object == NULL) {
+        event_tick(thread, 1);
+        if (!exchange_refill(thread, class)) {
+            return malloc_uncached(thread, class);
+        }
+        object = cache_pop(bin);
+    }
+    if (unlikely(--bin->left < 0)) {
+        return slow_event(object, class);
+    }
+    return object;
+}
+
+NOINLINE void *slow_malloc_medium(size_t request) {
+    if (unlikely(request > SIZECLASS_MAX)) {
+        return slow_malloc_large(request, 1, false);
+    }
+    return fast_malloc_class(sizeclass_of_medium(request));
+}
+
+NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
+    struct thread *thread = thread_enter();
+    if (unlikely(thread == NULL || request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
+        return slow_no_memory();
+    }
+    event_tick(thread, LARGE_TICKS);
+    zero = zero || opts.zero;
+    void *object = large_alloc(thread->arena, request, alignment, zero);
+    if (unlikely(object == NULL)) {
+        event_trim_all();
+        object = large_alloc(thread->arena, request, alignment, zero);
+        if (object == NULL) {
+            return slow_no_memory();
+        }
+    }
+    if (!zero && unlikely(opts.junk != JUNK_OFF)) {
+        dress(object, large_usable(large_find(object)));
+    }
+    return object;
+}
+
+COLD void *slow_event(void *object, unsigned class) {
+    event_arm(this_thread, class);
+    event_poll();
+    return object;
+}

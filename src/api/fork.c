@@ -1,0 +1,94 @@
+/*
+ * fork.c: all locks are taken in the order of rank.h before a fork, so the child's copy of the heap is
+ * whole; in the child they are simply free again.
+ *
+ * Threads other than the forking one do not exist in the child: what their magazines held goes to the
+ * depots. One that was in the middle of exchanging a magazine may lose that one in the child.
+ */
+#include "api/fork.h"
+
+#include <pthread.h>
+
+#include "cache/depot.h"
+#include "cache/thread.h"
+#include "heap/arenas.h"
+#include "meta/meta.h"
+#include "meta/pool.h"
+
+typedef void lock_action(struct lock *lock);
+
+static void for_pools(lock_action *action) {
+    for (unsigned i = 0; i < SLAB_POOLS; i++) {
+        action(&slab_pools[i].lock);
+    }
+    for (unsigned i = 0; i < MAGAZINE_SIZES; i++) {
+        action(&magazine_pools[i].lock);
+    }
+    action(&chunk_runs_pool.lock);
+    action(&thread_pool.lock);
+}
+
+static void for_arenas(lock_action *action, bool bins) {
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        struct arena *arena = arenas_get(i);
+        for (unsigned class = 1; bins && class < NCLASSES; class ++) {
+            action(&arena->bins[class].lock);
+        }
+        if (!bins) {
+            action(&arena->pages.lock);
+        }
+    }
+}
+
+/* Every lock of the library, in the order of rank.h. */
+static void for_all(lock_action *action) {
+    action(&init_lock);
+    action(&threads_lock);
+    action(&arenas_lock);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        action(&depots[class].lock);
+    }
+    for_arenas(action, true);
+    for_arenas(action, false);
+    action(&arenas_space.lock);
+    for_pools(action);
+    action(&meta_lock);
+}
+
+static void acquire(struct lock *lock) {
+    lock_acquire(lock);
+}
+
+static void release(struct lock *lock) {
+    lock_release(lock);
+}
+
+static void before(void) {
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        purge_suspend(&arenas_get(i)->pages);
+    }
+    rank_allow_equal(true);
+    for_all(acquire);
+}
+
+static void resume_purging(void) {
+    rank_allow_equal(false);
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        purge_resume(&arenas_get(i)->pages);
+    }
+}
+
+static void after_in_parent(void) {
+    for_all(release);
+    resume_purging();
+}
+
+static void after_in_child(void) {
+    for_all(lock_reset);
+    resume_purging();
+    threads_after_fork();
+}
+
+void fork_register(void) {
+    pthread_atfork(before, after_in_parent, after_in_child);
+}

@@ -1,0 +1,108 @@
+/*
+ * init.c: the order in which the library starts, and what happens when the process ends.
+ *
+ * The first allocation of any thread starts the library; a constructor does so at the latest before
+ * main. Starting allocates nothing from itself.
+ * Locks: init_lock; a thread that allocates while it starts the library itself (a malloc_message that
+ * allocates, which is forbidden) gets NULL.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/fork.h"
+#include "api/names.h"
+#include "base/upcall.h"
+#include "cache/depot.h"
+#include "cache/thread.h"
+#include "heap/arenas.h"
+#include "opt/opt.h"
+#include "os/fatal.h"
+#include "os/os.h"
+#include "stats/report.h"
+
+enum { LINK_TEXT = 4096, STDERR = 2 };
+
+/* Documented in include/ashlar.h. */
+EXPORT WEAK const char *API(malloc_conf);
+EXPORT void (*API(malloc_message))(void *opaque, const char *text);
+
+static void message(const char *text) {
+    void (*sink)(void *, const char *) = API(malloc_message);
+    if (sink != NULL) {
+        sink(NULL, text);
+    } else {
+        os_write(STDERR, text, strlen(text));
+    }
+}
+
+static void opt_sink(void *opaque, const char *text) {
+    (void)opaque;
+    message(text);
+}
+
+struct lock init_lock = {.rank = RANK_INIT};
+static _Atomic bool started;
+static pthread_t starter; /* valid while init_lock is held; guarded by it */
+static _Atomic bool starting;
+
+static void read_options(void) {
+    char link[LINK_TEXT];
+    struct opt_sources sources = {.message = opt_sink};
+    sources.text[OPT_FROM_BUILD] = ASHLAR_BUILD_MALLOC_CONF;
+    sources.text[OPT_FROM_VARIABLE] = API(malloc_conf);
+    sources.text[OPT_FROM_SYMLINK] =
+        os_read_link("/etc/malloc.conf", link, sizeof(link)) ? link : NULL;
+    sources.text[OPT_FROM_ENVIRONMENT] = os_environment("MALLOC_CONF");
+    if (!opts_init(&sources)) {
+        os_abort();
+    }
+}
+
+static bool start_locked(void) {
+    read_options();
+    size_t page = os_page_size();
+    purge_page_size = opts.page_size > page ? opts.page_size : page;
+    if (!map_init() || !arenas_init()) {
+        return false;
+    }
+    depots_init();
+    if (!threads_init()) {
+        return false;
+    }
+    fork_register();
+    return true;
+}
+
+static bool start(void) {
+    if (likely(atomic_load_explicit(&started, memory_order_acquire))) {
+        return true;
+    }
+    if (atomic_load_explicit(&starting, memory_order_acquire) &&
+        pthread_equal(starter, pthread_self())) {
+        return false;
+    }
+    lock_acquire(&init_lock);
+    bool done = atomic_load_explicit(&started, memory_order_relaxed);
+    if (!done) {
+        starter = pthread_self();
+        atomic_store_explicit(&starting, true, memory_order_release);
+        done = start_locked();
+        atomic_store_explicit(&starting, false, memory_order_release);
+        atomic_store_explicit(&started, done, memory_order_release);
+    }
+    lock_release(&init_lock);
+    return done;
+}
+
+const struct upcalls upcalls = {.message = message, .start = start};
+
+static void print_statistics(void) {
+    report_write();
+}
+
+__attribute__((constructor)) static void start_before_main(void) {
+    if (start() && opts.stats_print) {
+        atexit(print_statistics);
+    }
+}

@@ -1,0 +1,19 @@
+/*
+ * upcall.h: the few places where a lower layer must be heard above.
+ *
+ * The table is a constant that api/init.c defines, so it works before anything was initialised.
+ */
+#ifndef ASHLAR_BASE_UPCALL_H
+#define ASHLAR_BASE_UPCALL_H
+
+#include <stdbool.h>
+
+struct upcalls {
+    /* Where a line of diagnostics goes: malloc_message, or file descriptor 2. */
+    void (*message)(const char *text);
+    /* Starts the library if nobody has; false when there is no memory for it. Any thread. */
+    bool (*start)(void);
+};
+extern const struct upcalls upcalls;
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * event.c: the housekeeping that allocating threads do by the way.
+ *
+ * Whoever finds work due does it; nobody waits for it. No lock is held here.
+ */
+#include "cache/event.h"
+
+#include "cache/depot.h"
+#include "heap/arenas.h"
+#include "os/os.h"
+
+static const uint64_t trim_interval_ns = 1000000000;
+
+static _Atomic uint64_t next_trim_ns;
+
+static void trim_if_due(uint64_t now_ns) {
+    uint64_t due = atomic_load_explicit(&next_trim_ns, memory_order_relaxed);
+    if (now_ns < due ||
+        !atomic_compare_exchange_strong_explicit(&next_trim_ns, &due, now_ns + trim_interval_ns,
+                                                 memory_order_relaxed, memory_order_relaxed)) {
+        return;
+    }
+    depots_trim(false);
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        arena_trim(arenas_get(i), false);
+    }
+}
+
+void event_poll(void) {
+    uint64_t now_ns = os_coarse_clock_ns();
+    trim_if_due(now_ns);
+    arenas_decay(now_ns);
+    if (config_debug) {
+        arenas_check();
+    }
+}
+
+void event_trim_all(void) {
+    struct thread *thread = this_thread;
+    if (thread != &boot_thread && thread != &gone_thread) {
+        thread_flush(thread);
+    }
+    depots_trim(true);
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        arena_trim(arenas_get(i), true);
+        purge_all(&arenas_get(i)->pages);
+    }
+}

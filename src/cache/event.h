@@ -1,0 +1,38 @@
+/*
+ * event.h: what has to happen now and then, driven by counts instead of clocks.
+ *
+ * Every malloc counts its class down (thread.h, `left`); when it reaches zero, and after every so many
+ * slow operations, the thread looks at the clock and does what is due: decay of unused pages, and
+ * trimming of depots and empty slabs. The countdown is also where sampling of allocations begins.
+ */
+#ifndef ASHLAR_CACHE_EVENT_H
+#define ASHLAR_CACHE_EVENT_H
+
+#include "cache/thread.h"
+
+enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64 };
+
+/* Accounts the requests counted so far and starts the next countdown. */
+static inline void event_arm(struct thread *thread, unsigned class) {
+    struct cache_bin *bin = &thread->bins[class];
+    thread->requests[class] += (uint64_t)((int64_t)bin->armed - bin->left);
+    bin->armed = EVENT_REQUESTS;
+    bin->left = EVENT_REQUESTS;
+}
+
+/* Reads the clock and does what is due. */
+void event_poll(void);
+
+/* A slow operation worth `weight` happened. */
+static inline void event_tick(struct thread *thread, unsigned weight) {
+    thread->ticks += weight;
+    if (unlikely(thread->ticks >= EVENT_TICKS)) {
+        thread->ticks = 0;
+        event_poll();
+    }
+}
+
+/* Flushes the calling thread, all depots and empty slabs, and purges all unused pages. */
+void event_trim_all(void);
+
+#endif

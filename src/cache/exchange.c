@@ -1,0 +1,148 @@
+/*
+ * exchange.c: loading and unloading magazines.
+ *
+ * Two magazines per class give a whole magazine of hysteresis, so a pattern that hovers around a
+ * boundary does not travel to the depot each time. A class begins with a magazine of 128 bytes and gets
+ * larger ones as it is used, up to its cache_slots.
+ * The order of stores matters to fork: a magazine is taken from its old place before it is put into the
+ * new one, so at worst it is in neither.
+ */
+#include "cache/exchange.h"
+
+#include "cache/depot.h"
+
+static void load(struct thread *thread, unsigned class, struct magazine *magazine) {
+    unsigned slots = sizeclasses[class].cache_slots;
+    slots = slots < magazine->capacity ? slots : magazine->capacity;
+    ASSERT(magazine->bottom == NULL && magazine->count <= magazine->capacity);
+    thread->loaded[class] = magazine;
+    compiler_barrier();
+    struct cache_bin *bin = &thread->bins[class];
+    bin->limit = magazine->slot + (slots > magazine->count ? slots : magazine->count);
+    bin->top = magazine->slot + magazine->count - 1;
+}
+
+/* The loaded magazine leaves its bin; the caller loads another right after. */
+static struct magazine *unload(struct thread *thread, unsigned class) {
+    struct magazine *magazine = thread->loaded[class];
+    thread->loaded[class] = NULL;
+    compiler_barrier();
+    if (magazine != NULL) {
+        magazine->count = (uint32_t)(thread->bins[class].top + 1 - magazine->slot);
+    }
+    return magazine;
+}
+
+static struct magazine *take_spare(struct thread *thread, unsigned class) {
+    if (atomic_load_explicit(&thread->spare[class], memory_order_relaxed) == NULL) {
+        return NULL;
+    }
+    return atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acquire);
+}
+
+/* The place is empty: only its thread puts something there. */
+static void put_spare(struct thread *thread, unsigned class, struct magazine *magazine) {
+    atomic_store_explicit(&thread->spare[class], magazine, memory_order_release);
+}
+
+/* An empty magazine becomes the spare one, or is given up when there is one already. */
+static void keep_empty(struct thread *thread, unsigned class, struct magazine *empty,
+                       struct magazine *spare) {
+    if (empty == NULL) {
+        put_spare(thread, class, spare);
+        return;
+    }
+    put_spare(thread, class, empty);
+    if (spare != NULL) {
+        magazine_put(spare);
+    }
+}
+
+static bool fill(struct thread *thread, unsigned class, struct magazine *magazine) {
+    unsigned slots = sizeclasses[class].cache_slots;
+    unsigned want = 1u << thread->lg_want[class];
+    if (want < slots) {
+        thread->lg_want[class]++;
+    } else {
+        want = slots;
+    }
+    if (magazine == NULL || magazine->capacity < want) {
+        struct magazine *larger = magazine_get(want);
+        if (larger != NULL) {
+            if (magazine != NULL) {
+                magazine_put(magazine);
+            }
+            magazine = larger;
+        }
+    }
+    if (magazine == NULL) {
+        return false;
+    }
+    want = want < magazine->capacity ? want : magazine->capacity;
+    magazine->count = arena_fill(thread->arena, class, magazine->slot, want);
+    load(thread, class, magazine);
+    return magazine->count > 0;
+}
+
+bool exchange_refill(struct thread *thread, unsigned class) {
+    struct magazine *empty = unload(thread, class);
+    ASSERT(empty == NULL || empty->count == 0);
+    struct magazine *spare = take_spare(thread, class);
+    if (spare != NULL && spare->count > 0) {
+        load(thread, class, spare);
+        put_spare(thread, class, empty);
+        return true;
+    }
+    struct magazine *parked = depot_take(class);
+    if (parked != NULL) {
+        load(thread, class, parked);
+        keep_empty(thread, class, empty, spare);
+        return true;
+    }
+    put_spare(thread, class, spare);
+    thread_load_dummy(thread, class);
+    return fill(thread, class, empty);
+}
+
+/* A fuller class gets the next larger magazine. */
+static bool grow(struct thread *thread, unsigned class) {
+    struct magazine *magazine = thread->loaded[class];
+    struct magazine *larger = magazine_get(magazine->capacity + 1);
+    if (larger == NULL || larger->capacity <= magazine->capacity) {
+        if (larger != NULL) {
+            magazine_put(larger);
+        }
+        return false;
+    }
+    unload(thread, class);
+    for (uint32_t i = 0; i < magazine->count; i++) {
+        larger->slot[i] = magazine->slot[i];
+    }
+    larger->count = magazine->count;
+    load(thread, class, larger);
+    magazine_put(magazine);
+    return true;
+}
+
+bool exchange_make_room(struct thread *thread, unsigned class) {
+    struct magazine *full = thread->loaded[class];
+    if (full != NULL && full->capacity < sizeclasses[class].cache_slots && grow(thread, class)) {
+        return true;
+    }
+    struct magazine *spare = take_spare(thread, class);
+    struct magazine *fresh = spare;
+    if (spare == NULL || spare->count > 0) {
+        fresh = magazine_get(full != NULL ? full->capacity : 1);
+    }
+    if (fresh == NULL) {
+        put_spare(thread, class, spare);
+        return false;
+    }
+    unload(thread, class);
+    load(thread, class, fresh);
+    put_spare(thread, class, full);
+    if (spare != fresh && spare != NULL) {
+        depot_park(class, spare);
+    }
+    return true;
+}

@@ -1,0 +1,76 @@
+/*
+ * thread.h: what a thread keeps for itself, and its life.
+ *
+ * Holds: per class a loaded magazine, whose top is in `bins`, and a spare one. `this_thread` is the
+ * library's only thread-local variable. It points at
+ *   boot_thread   before the thread's first slow operation,
+ *   a struct of its own while it runs,
+ *   gone_thread   once its end began: every operation then goes to the arenas directly.
+ * Invariants: a bin without a magazine points into `dummy`, which pops NULL and has no room, so that a
+ *             thread that is not set up, is gone, or may not cache this class misses without a test of
+ *             its own on the fast path.
+ * Locks: threads_lock guards the registry. Everything else belongs to its thread, but for `spare`,
+ *        which anybody may take by an atomic exchange.
+ */
+#ifndef ASHLAR_CACHE_THREAD_H
+#define ASHLAR_CACHE_THREAD_H
+
+#include "cache/magazine.h"
+#include "heap/arena.h"
+
+/* 24 bytes: the compiler reaches bin i with two address computations. */
+struct cache_bin {
+    void **top;    /* address of the next object to hand out, or of a NULL */
+    void **limit;  /* one past the last slot that may be used */
+    int32_t left;  /* requests until the next event, counted down by every malloc */
+    int32_t armed; /* what `left` was last set to */
+};
+
+enum { THREAD_BINS = 64 }; /* more than NCLASSES: any byte of the class map may index it */
+
+struct thread {
+    struct cache_bin bins[THREAD_BINS];
+    /* Everything below is for slow paths. */
+    struct magazine *loaded[NCLASSES];
+    struct magazine *_Atomic spare[NCLASSES];
+    uint64_t requests[NCLASSES]; /* requests before `left` was last set */
+    uint8_t lg_want[NCLASSES];   /* log2 of how many objects the next refill asks for */
+    unsigned last_cached;        /* largest class this thread caches; 0: none */
+    unsigned ticks;              /* slow operations since the clock was last read */
+    struct arena *arena;         /* where refills come from */
+    struct list registry_link;   /* guarded by threads_lock */
+};
+
+extern TLS_INITIAL_EXEC struct thread *this_thread;
+extern struct thread boot_thread;
+extern struct thread gone_thread;
+extern struct lock threads_lock;
+
+/* Starts thread support; called once. false: no thread-specific key is left. */
+bool threads_init(void);
+
+/* The calling thread's struct, set up if it is not yet; gone_thread when that is impossible now. NULL
+ * when the library could not be started for want of memory. */
+struct thread *thread_enter(void);
+
+/* The calling thread gives its objects away; its next operation may set it up again. */
+void thread_flush(struct thread *thread);
+
+/* Makes a bin miss: pops nothing, has no room. */
+void thread_load_dummy(struct thread *thread, unsigned class);
+
+/* Requests of a class by a thread so far; exact when asked by the thread itself. */
+uint64_t thread_requests(const struct thread *thread, unsigned class);
+/* Objects of a class in a thread's magazines; approximate for other threads. */
+size_t thread_cached(const struct thread *thread, unsigned class);
+
+/* Calls visit for every registered thread, with the registry locked. */
+void threads_visit(void (*visit)(const struct thread *thread, void *context), void *context);
+
+/* In the child of a fork: threads that no longer exist give their objects back. */
+void threads_after_fork(void);
+
+/* For fork. */
+extern struct pool thread_pool;
+
+#endif

@@ -1,0 +1,157 @@
+/*
+ * arena.c: filling from slabs and draining to them, a lock per bin and batch.
+ *
+ * Slabs are created and destroyed outside the bin's lock, so that whoever allocates the same class
+ * meanwhile does not wait for the page layer.
+ */
+#include "heap/arena.h"
+
+#include <string.h>
+
+#include "opt/opt.h"
+#include "os/fatal.h"
+
+enum { DRAIN_BATCH = 128 };
+
+static _Atomic size_t class_slabs[NCLASSES];
+
+void arena_init(struct arena *arena, unsigned index, struct space *space) {
+    *arena = (struct arena){.index = index};
+    pages_init(&arena->pages, space, (ssize_t)opts.dirty_decay_ms, (ssize_t)opts.muzzy_decay_ms);
+    for (unsigned class = 0; class < NCLASSES; class ++) {
+        bin_init(&arena->bins[class]);
+    }
+}
+
+size_t arena_class_bytes(unsigned class) {
+    size_t slab_bytes = (size_t)sizeclasses[class].slab_granules << LG_GRANULE;
+    return atomic_load_explicit(&class_slabs[class], memory_order_relaxed) * slab_bytes;
+}
+
+static void destroy_slabs(struct arena *arena, unsigned class, struct run *const *slabs,
+                          unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        slab_destroy(&arena->pages, slabs[i]);
+    }
+    if (n > 0) {
+        atomic_fetch_sub_explicit(&class_slabs[class], n, memory_order_relaxed);
+        purge_after_free(&arena->pages);
+    }
+}
+
+unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned want) {
+    struct bin *bin = &arena->bins[class];
+    lock_acquire(&bin->lock);
+    unsigned taken = bin_take_locked(bin, slots + want, want);
+    while (taken == 0) {
+        lock_release(&bin->lock);
+        struct run *slab = slab_create(&arena->pages, class);
+        if (slab == NULL) {
+            return 0;
+        }
+        atomic_fetch_add_explicit(&class_slabs[class], 1, memory_order_relaxed);
+        lock_acquire(&bin->lock);
+        bin_add_locked(bin, slab);
+        taken = bin_take_locked(bin, slots + want, want);
+    }
+    bin_count(&bin->nfills, 1);
+    lock_release(&bin->lock);
+    if (taken < want) {
+        memmove(slots, slots + (want - taken), taken * sizeof(void *));
+    }
+    return taken;
+}
+
+/* What was freed is not what it should be; says so and ends. */
+static _Noreturn void report_bad_object(unsigned class, const void *p, const struct run *slab) {
+    const struct chunk *chunk = chunk_find_at(p);
+    if (chunk == NULL || slab == NULL || slab->kind != RUN_SLAB || slab->class != class) {
+        fatal_pointer("free", p, "not an object of this allocator");
+    }
+    if (slab_slot_of(slab, p) == NO_SLOT) {
+        fatal_pointer("free", p, "points into an object or slab, not to the start of an object");
+    }
+    fatal_pointer("free", p, "object was freed before (double free)");
+}
+
+struct returning {
+    void *object;
+    struct run *slab;
+};
+
+static void find_slabs(unsigned class, void *const *slots, unsigned n, struct returning *all) {
+    for (unsigned i = 0; i < n; i++) {
+        struct chunk *chunk = chunk_find_at(slots[i]);
+        struct run *slab = NULL;
+        if (chunk != NULL &&
+            atomic_load_explicit(&chunk->kind, memory_order_relaxed) == CHUNK_CUT) {
+            slab = chunk_run_at(chunk, slots[i]);
+        }
+        if (unlikely(slab == NULL || slab->class != class)) {
+            report_bad_object(class, slots[i], slab);
+        }
+        prefetch_write(slab);
+        all[i] = (struct returning){slots[i], slab};
+    }
+}
+
+/* Returns the objects of one arena out of n; the others move to the front. Returns how many those
+ * are. */
+static unsigned drain_arena(struct arena *arena, unsigned class, struct returning *all,
+                            unsigned n) {
+    struct bin *bin = &arena->bins[class];
+    struct run *surplus[BIN_MAX_RELEASED];
+    unsigned others = 0;
+    lock_acquire(&bin->lock);
+    for (unsigned i = 0; i < n; i++) {
+        struct run *slab = all[i].slab;
+        if (arena_of(slab->chunk) != arena) {
+            all[others++] = all[i];
+            continue;
+        }
+        unsigned slot = slab_slot_of(slab, all[i].object);
+        if (unlikely(slot == NO_SLOT || !bin_put_locked(bin, slab, slot))) {
+            report_bad_object(class, all[i].object, slab);
+        }
+    }
+    bin_count(&bin->ndalloc, n - others);
+    bin_count(&bin->nflushes, 1);
+    unsigned nsurplus = bin_surplus_locked(bin, class, false, surplus);
+    lock_release(&bin->lock);
+    destroy_slabs(arena, class, surplus, nsurplus);
+    return others;
+}
+
+void arena_drain(unsigned class, void *const *slots, unsigned n) {
+    struct returning all[DRAIN_BATCH];
+    while (n > 0) {
+        unsigned batch = n < DRAIN_BATCH ? n : DRAIN_BATCH;
+        find_slabs(class, slots, batch, all);
+        slots += batch;
+        n -= batch;
+        while (batch > 0) {
+            batch = drain_arena(arena_of(all[0].slab->chunk), class, all, batch);
+        }
+    }
+}
+
+void arena_trim(struct arena *arena, bool all) {
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        struct bin *bin = &arena->bins[class];
+        struct run *surplus[BIN_MAX_RELEASED];
+        unsigned n;
+        do {
+            lock_acquire(&bin->lock);
+            n = bin_surplus_locked(bin, class, all, surplus);
+            lock_release(&bin->lock);
+            destroy_slabs(arena, class, surplus, n);
+        } while (n == BIN_MAX_RELEASED);
+    }
+}
+
+void arena_check(struct arena *arena) {
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        bin_check(&arena->bins[class], class);
+    }
+    pages_check(&arena->pages);
+}

@@ -1,0 +1,53 @@
+/*
+ * arena.h: an independent heap: one bin per size class, pages, and large objects.
+ *
+ * It fills and drains plain arrays of pointers, so it knows nothing of caches; any thread may drain
+ * objects of any arena. Locks: the bins' and the pages' own.
+ */
+#ifndef ASHLAR_HEAP_ARENA_H
+#define ASHLAR_HEAP_ARENA_H
+
+#include "heap/bin.h"
+#include "pages/purge.h"
+
+/* Large objects of an arena; atomic, no lock. */
+struct large_counters {
+    _Atomic uint64_t nmalloc;
+    _Atomic uint64_t ndalloc;
+    _Atomic size_t bytes; /* usable bytes of live ones */
+};
+
+struct arena {
+    struct pages pages;
+    unsigned index;            /* const */
+    _Atomic unsigned nthreads; /* bound to it; written under the arenas' lock */
+    struct large_counters large;
+    /* Requests per class that no living thread counts: of exited threads, and without a cache. */
+    _Atomic uint64_t merged_requests[NCLASSES];
+    struct bin bins[NCLASSES]; /* bins[0] is unused */
+};
+
+void arena_init(struct arena *arena, unsigned index, struct space *space);
+
+/* Up to `want` objects of a class into slots[0..]; the last one has the lowest address. Returns how
+ * many, 0 when there is no memory. */
+unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned want);
+
+/* Objects of one class go home, each to its own arena. A pointer that is no object of that class, or
+ * one that is free already, is reported and ends the process. */
+void arena_drain(unsigned class, void *const *slots, unsigned n);
+
+/* Gives slabs that are all free back to the pages: those beyond what bins keep, or all of them. */
+void arena_trim(struct arena *arena, bool all);
+
+/* Bytes of all slabs of a class, all arenas together. */
+size_t arena_class_bytes(unsigned class);
+
+/* The arena of a chunk in use. */
+static inline struct arena *arena_of(const struct chunk *chunk) {
+    return container_of(pages_of(chunk), struct arena, pages);
+}
+
+void arena_check(struct arena *arena);
+
+#endif

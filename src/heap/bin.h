@@ -1,0 +1,52 @@
+/*
+ * bin.h: an arena's slabs of one class.
+ *
+ * Holds: partly full slabs in lists by how full they are, slabs that are all free, and counters. A full
+ * slab is in no list until enough of its slots are free again to be worth a visit.
+ * The fullest slab serves first, so that sparse ones drain and their granules can serve any class.
+ * Locks: `lock` guards everything; bin_*_locked functions expect it.
+ */
+#ifndef ASHLAR_HEAP_BIN_H
+#define ASHLAR_HEAP_BIN_H
+
+#include "heap/slab.h"
+
+enum { BIN_LISTS = 8, BIN_MAX_RELEASED = 16 };
+
+struct bin {
+    struct lock lock;
+    uint32_t nonempty;              /* bit i: partial[i] has members */
+    uint32_t nempty;                /* slabs in `empty` */
+    struct list partial[BIN_LISTS]; /* 0: more than half is free .. 7: nearly full */
+    struct list empty;              /* all slots free */
+    /* Counters: written under the lock, read without. */
+    _Atomic uint64_t nmalloc;  /* slots handed out */
+    _Atomic uint64_t ndalloc;  /* slots that came back */
+    _Atomic uint64_t nfills;   /* times slots were handed out */
+    _Atomic uint64_t nflushes; /* times slots came back */
+    _Atomic uint64_t ncreated; /* slabs created */
+    _Atomic size_t nslabs;     /* slabs now */
+    _Atomic size_t nfull;      /* slabs in no list */
+} ALIGNED(CACHE_LINE);
+
+void bin_init(struct bin *bin);
+
+/* Up to `want` slots of listed slabs, stored downwards from end[-1]; returns how many. */
+unsigned bin_take_locked(struct bin *bin, void **end, unsigned want);
+/* A new slab enters the bin. */
+void bin_add_locked(struct bin *bin, struct run *slab);
+/* A slot comes back. false: it was free already. */
+bool bin_put_locked(struct bin *bin, struct run *slab, unsigned slot);
+/* Takes out slabs that are all free and more than the bin keeps (all: keeps none), at most
+ * BIN_MAX_RELEASED; the caller destroys them without the lock. Returns how many. */
+unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
+                            struct run *released[BIN_MAX_RELEASED]);
+
+void bin_check(struct bin *bin, unsigned class);
+
+static inline void bin_count(_Atomic uint64_t *counter, uint64_t n) {
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * large.c: large objects: allocation, growth in place, moves by page table, and reports.
+ *
+ * Memory that has not been written to since the system gave it is known to be zero, so calloc writes
+ * nothing then.
+ */
+#include "heap/large.h"
+
+#include <string.h>
+
+#include "os/fatal.h"
+#include "os/os.h"
+
+enum {
+    MOVE_MIN = 8 << 20,   /* below this copying is cheaper than page-table work */
+    MOVE_COUNT_MAX = 8192 /* each move may split kernel mappings, whose number is limited */
+};
+
+static _Atomic unsigned nmoves;
+
+size_t large_round(size_t request) {
+    return round_up(request, purge_page_size);
+}
+
+static size_t granules_of(size_t usable) {
+    return div_round_up(usable, GRANULE_SIZE);
+}
+
+static void count_alloc(struct arena *arena, size_t usable) {
+    atomic_fetch_add_explicit(&arena->large.nmalloc, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&arena->large.bytes, usable, memory_order_relaxed);
+}
+
+void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero) {
+    size_t least = request > LARGE_ALIGNED_MIN ? request : LARGE_ALIGNED_MIN;
+    size_t usable = large_round(least);
+    size_t n = granules_of(usable);
+    size_t align_granules = alignment > GRANULE_SIZE ? alignment >> LG_GRANULE : 1;
+    bool zeroed;
+    void *object;
+    if (n <= CHUNK_GRANULES && align_granules <= CHUNK_GRANULES) {
+        struct run *run =
+            pages_alloc(&arena->pages, (unsigned)n, (unsigned)align_granules, RUN_LARGE, &zeroed);
+        if (run == NULL) {
+            return NULL;
+        }
+        run->usable = usable;
+        object = (void *)run_address(run);
+    } else {
+        size_t align_chunks = align_granules > CHUNK_GRANULES ? alignment >> LG_CHUNK : 1;
+        struct chunk *head = pages_alloc_big(&arena->pages, n, align_chunks, &zeroed);
+        if (head == NULL) {
+            return NULL;
+        }
+        head->usable = usable;
+        object = (void *)head->base;
+    }
+    count_alloc(arena, usable);
+    if (zero && !zeroed) {
+        memset(object, 0, usable);
+    }
+    return object;
+}
+
+struct large large_find(const void *p) {
+    struct large none = {NULL, NULL};
+    struct chunk *chunk = chunk_find_at(p);
+    if (chunk == NULL) {
+        return none;
+    }
+    switch (atomic_load_explicit(&chunk->kind, memory_order_relaxed)) {
+    case CHUNK_BIG:
+        return chunk->base == (uintptr_t)p ? (struct large){chunk, NULL} : none;
+    case CHUNK_CUT: {
+        struct run *run = chunk_run_at(chunk, p);
+        bool starts = run != NULL && run->kind == RUN_LARGE && run_address(run) == (uintptr_t)p;
+        return starts ? (struct large){chunk, run} : none;
+    }
+    default:
+        return none;
+    }
+}
+
+size_t large_usable(struct large large) {
+    return large.run != NULL ? large.run->usable : large.chunk->usable;
+}
+
+static void *address_of(struct large large) {
+    return (void *)(large.run != NULL ? run_address(large.run) : large.chunk->base);
+}
+
+static void free_and_count(struct large large, bool clean) {
+    struct arena *arena = arena_of(large.chunk);
+    atomic_fetch_add_explicit(&arena->large.ndalloc, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&arena->large.bytes, large_usable(large), memory_order_relaxed);
+    if (large.run != NULL) {
+        pages_free(&arena->pages, large.run);
+    } else {
+        pages_free_big(&arena->pages, large.chunk, clean);
+    }
+    purge_after_free(&arena->pages);
+}
+
+void large_free(struct large large) {
+    free_and_count(large, false);
+}
+
+bool large_resize(struct large large, size_t request) {
+    struct arena *arena = arena_of(large.chunk);
+    size_t usable = large_round(request);
+    size_t n = granules_of(usable);
+    size_t old = large_usable(large);
+    if (request <= SIZECLASS_MAX) {
+        return false; /* the object belongs into a size class now */
+    }
+    if (large.run != NULL) {
+        if (n > CHUNK_GRANULES || !pages_resize(&arena->pages, large.run, (unsigned)n)) {
+            return false;
+        }
+        large.run->usable = usable;
+    } else {
+        if (n <= CHUNK_GRANULES || !pages_resize_big(&arena->pages, large.chunk, n)) {
+            return false;
+        }
+        large.chunk->usable = usable;
+    }
+    atomic_fetch_add_explicit(&arena->large.bytes, usable - old, memory_order_relaxed);
+    if (usable < old) {
+        purge_after_free(&arena->pages);
+    }
+    return true;
+}
+
+bool large_move(struct large from, struct large to) {
+    size_t bytes = large_usable(from);
+    if (from.run != NULL || to.run != NULL || bytes < MOVE_MIN || large_usable(to) < bytes ||
+        atomic_load_explicit(&nmoves, memory_order_relaxed) >= MOVE_COUNT_MAX) {
+        return false;
+    }
+    if (!os_page_ops.move(address_of(from), address_of(to), bytes)) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&nmoves, 1, memory_order_relaxed);
+    free_and_count(from, true);
+    return true;
+}
+
+_Noreturn void large_report(const char *call, const void *p) {
+    const char *what = "not an object of this allocator";
+    struct chunk *chunk = chunk_find_at(p);
+    if (chunk != NULL) {
+        switch (atomic_load_explicit(&chunk->kind, memory_order_relaxed)) {
+        case CHUNK_BIG:
+        case CHUNK_BIG_BODY:
+            what = "points into a large object, not to its start";
+            break;
+        case CHUNK_CUT: {
+            struct run *run = chunk_run_at(chunk, p);
+            bool inside =
+                run != NULL && (uintptr_t)p - run_address(run) < run->ngranules * GRANULE_SIZE;
+            what = inside ? "points into a large object, not to its start"
+                          : "points to unused memory, probably freed before (double free)";
+            break;
+        }
+        default:
+            what = "points to unused memory, probably freed before (double free)";
+        }
+    }
+    fatal_pointer(call, p, what);
+}

@@ -1,0 +1,40 @@
+/*
+ * large.h: objects that are too large, or too strictly aligned, for a size class.
+ *
+ * Usable sizes are multiples of the page size. Up to 2 MiB an object is a run of granules in a chunk,
+ * beyond that a series of chunks. Objects begin on a granule, so they are 16 KiB-aligned at least.
+ * Locks: the arena's pages' own. Functions that take a pointer end the process with a report when it
+ * is not the start of a live large object; `call` names the public function for the report.
+ */
+#ifndef ASHLAR_HEAP_LARGE_H
+#define ASHLAR_HEAP_LARGE_H
+
+#include "heap/arena.h"
+
+/* request <= PTRDIFF_MAX; alignment a power of two (1: none). NULL when there is no memory. */
+void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero);
+
+/* What a large object is, once found. */
+struct large {
+    struct chunk *chunk; /* its (first) chunk; NULL: there is no such object */
+    struct run *run;     /* NULL: it spans chunks */
+};
+
+/* The live large object that begins at p, if there is one. */
+struct large large_find(const void *p);
+size_t large_usable(struct large large);
+
+void large_free(struct large large);
+/* Grows or shrinks in place to hold `request` bytes; false when that is not possible. */
+bool large_resize(struct large large, size_t request);
+/* Moves the contents of `from` into `to`, which is larger, by page tables, and frees `from`; false,
+ * and nothing done, where copying is the better or only way. */
+bool large_move(struct large from, struct large to);
+
+/* p is not an object that `call` may be given: says what it looks like, and aborts. */
+_Noreturn void large_report(const char *call, const void *p);
+
+/* request rounded up to the page size in force */
+size_t large_round(size_t request);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * slab.c: free bits of one slab.
+ *
+ * Taking slots writes addresses and touches no object, so objects that wait in a cache cost no memory
+ * until the program writes to them.
+ */
+#include "heap/slab.h"
+
+enum { WORDS_INLINE = 4 };
+
+struct pool slab_pools[SLAB_POOLS] = {POOL_INIT(64), POOL_INIT(128), POOL_INIT(256)};
+
+static unsigned words_of(unsigned class) {
+    return (sizeclasses[class].nslots + 63u) / 64;
+}
+
+static struct pool *pool_of(unsigned class) {
+    unsigned words = words_of(class);
+    return &slab_pools[words <= 8 ? 0 : words <= 16 ? 1 : 2];
+}
+
+static inline uint64_t *bits_of(struct run *slab) {
+    return sizeclasses[slab->class].nslots <= WORDS_INLINE * 64 ? slab->free_slots
+                                                                : slab->more_free_slots;
+}
+
+struct run *slab_create(struct pages *pages, unsigned class) {
+    const struct sizeclass *sc = &sizeclasses[class];
+    unsigned words = words_of(class);
+    uint64_t *more = NULL;
+    if (words > WORDS_INLINE) {
+        more = pool_get(pool_of(class));
+        if (more == NULL) {
+            return NULL;
+        }
+    }
+    bool zeroed;
+    struct run *slab = pages_alloc(pages, sc->slab_granules, 1, RUN_SLAB, &zeroed);
+    if (slab == NULL) {
+        if (more != NULL) {
+            pool_put(pool_of(class), more);
+        }
+        return NULL;
+    }
+    slab->class = (uint8_t) class;
+    slab->nfree = sc->nslots;
+    slab->hint = 0;
+    if (more != NULL) {
+        slab->more_free_slots = more;
+    }
+    uint64_t *bits = bits_of(slab);
+    for (unsigned i = 0; i < words; i++) {
+        unsigned left = sc->nslots - i * 64u;
+        bits[i] = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+    }
+    map_set_class(run_address(slab), sc->slab_granules, class);
+    return slab;
+}
+
+void slab_destroy(struct pages *pages, struct run *slab) {
+    unsigned class = slab->class;
+    ASSERT(slab->nfree == sizeclasses[class].nslots);
+    map_set_class(run_address(slab), slab->ngranules, 0);
+    if (words_of(class) > WORDS_INLINE) {
+        pool_put(pool_of(class), slab->more_free_slots);
+    }
+    pages_free(pages, slab);
+}
+
+unsigned slab_take(struct run *slab, void **end, unsigned want) {
+    const struct sizeclass *sc = &sizeclasses[slab->class];
+    uint64_t *bits = bits_of(slab);
+    char *base = (char *)run_address(slab);
+    want = want < slab->nfree ? want : slab->nfree;
+    unsigned word = slab->hint;
+    unsigned left = want;
+    while (left > 0) {
+        uint64_t free = bits[word];
+        char *word_base = base + (size_t)word * 64 * sc->size;
+        while (free != 0 && left > 0) {
+            *--end = word_base + (size_t)(unsigned)__builtin_ctzll(free) * sc->size;
+            free &= free - 1;
+            left--;
+        }
+        bits[word] = free;
+        word += free == 0;
+    }
+    slab->hint = (uint16_t)word;
+    slab->nfree = (uint16_t)(slab->nfree - want);
+    return want;
+}
+
+bool slab_put(struct run *slab, unsigned slot) {
+    uint64_t *word = &bits_of(slab)[slot / 64];
+    uint64_t bit = (uint64_t)1 << (slot % 64);
+    if (unlikely((*word & bit) != 0)) {
+        return false;
+    }
+    *word |= bit;
+    slab->nfree++;
+    if (slot / 64 < slab->hint) {
+        slab->hint = (uint16_t)(slot / 64);
+    }
+    return true;
+}
+
+void slab_check(const struct run *slab) {
+    const struct sizeclass *sc = &sizeclasses[slab->class];
+    const uint64_t *bits = bits_of((struct run *)(uintptr_t)slab);
+    unsigned nfree = 0;
+    CHECK(slab->kind == RUN_SLAB && slab->ngranules == sc->slab_granules);
+    for (unsigned i = 0; i < words_of(slab->class); i++) {
+        nfree += (unsigned)__builtin_popcountll(bits[i]);
+        CHECK(i >= slab->hint || bits[i] == 0);
+    }
+    unsigned last_bits = sc->nslots % 64;
+    CHECK(last_bits == 0 || bits[words_of(slab->class) - 1] >> last_bits == 0);
+    CHECK(nfree == slab->nfree);
+    for (unsigned i = 0; i < slab->ngranules; i++) {
+        CHECK(map_class_of((char *)run_address(slab) + i * GRANULE_SIZE) == slab->class);
+    }
+}

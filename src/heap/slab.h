@@ -1,0 +1,45 @@
+/*
+ * slab.h: one run of granules cut into equal slots.
+ *
+ * Holds:      |slot 0|slot 1|...|slot n-1|slack|    which slots are free is kept in the run's
+ *             descriptor, or for more than 256 slots in a block of its own: never in the slots.
+ * Invariants: the number of set bits equals run->nfree <= nslots; no bit at or above nslots is set;
+ *             words before run->hint are zero.
+ * Locks:      callers hold the bin's lock, but for slab_create, slab_destroy and slab_slot_of.
+ */
+#ifndef ASHLAR_HEAP_SLAB_H
+#define ASHLAR_HEAP_SLAB_H
+
+#include "heap/sizeclass.h"
+#include "meta/pool.h"
+#include "pages/pages.h"
+
+enum { NO_SLOT = UINT32_MAX };
+
+/* A slab with all slots free, entered in the class map, or NULL when there is no memory. */
+struct run *slab_create(struct pages *pages, unsigned class);
+/* All slots must be free. Leaves the class map, then frees the run. */
+void slab_destroy(struct pages *pages, struct run *slab);
+
+/* Takes up to `want` free slots, lowest addresses first, and stores their addresses downwards from
+ * end[-1]. Returns how many. */
+unsigned slab_take(struct run *slab, void **end, unsigned want);
+
+/* Marks a slot free. false: it was free already. */
+bool slab_put(struct run *slab, unsigned slot);
+
+/* The slot that begins at p, or NO_SLOT when none does. */
+static inline unsigned slab_slot_of(const struct run *slab, const void *p) {
+    const struct sizeclass *sc = &sizeclasses[slab->class];
+    uint64_t offset = (uintptr_t)p - run_address(slab);
+    uint64_t slot = offset * sc->inverse >> 32;
+    return slot * sc->size == offset && slot < sc->nslots ? (unsigned)slot : NO_SLOT;
+}
+
+void slab_check(const struct run *slab);
+
+/* Blocks for free bits of more than 256 slots, for fork. */
+enum { SLAB_POOLS = 3 };
+extern struct pool slab_pools[SLAB_POOLS];
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * fatal.h: diagnostics, and the end of a process whose memory can no longer be trusted.
+ *
+ * Nothing here allocates, and every line is written with one call, so that lines of several threads
+ * do not mix. Every line begins with "<ashlar>: ".
+ */
+#ifndef ASHLAR_OS_FATAL_H
+#define ASHLAR_OS_FATAL_H
+
+/* Writes zero-terminated text (one line, ending in \n) to malloc_message, or to stderr. */
+void message_write(const char *text);
+
+/* "<ashlar>: CALL(POINTER): WHAT", then abort. `call` names the public function. */
+_Noreturn void fatal_pointer(const char *call, const void *pointer, const char *what);
+
+/* "<ashlar>: WHAT", then abort. */
+_Noreturn void fatal(const char *what);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * os.h: everything the allocator asks of the operating system.
+ *
+ * Holds: the contract. os_posix.c implements what all Unix systems share, os_linux.c the rest; a port
+ * writes a file beside them. Nothing here allocates with malloc or uses stdio.
+ * Memory comes through os_page_ops, a table of functions, so that a test can make the Nth call fail.
+ */
+#ifndef ASHLAR_OS_OS_H
+#define ASHLAR_OS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* All addresses and sizes are multiples of os_page_size() unless said otherwise. */
+struct os_page_ops {
+    /* Address space without memory: not accessible, not accounted. NULL when there is none. */
+    void *(*reserve)(size_t size);
+    /* Address space that reads as zero; commit() parts of it before writing. NULL when none. */
+    void *(*reserve_readable)(size_t size);
+    /* Makes a part of a reservation readable and writable; it reads as zero at first. false: no
+     * memory, nothing changed. */
+    bool (*commit)(void *address, size_t size);
+    /* Reserved, committed, zero. NULL when there is no memory. */
+    void *(*map)(size_t size);
+    /* Gives memory back at once; it reads as zero afterwards. false: still as before. */
+    bool (*purge)(void *address, size_t size);
+    /* Lets the system take the memory when it needs it; contents become either kept or zero. */
+    bool (*purge_lazy)(void *address, size_t size);
+    /* Moves the contents of `from` to `to` (committed, does not overlap) by page tables; afterwards
+     * `from` is committed and reads as zero. false: nothing moved. */
+    bool (*move)(void *from, void *to, size_t size);
+    /* Ends a reservation. Failure is ignored: the address space stays unused. */
+    void (*release)(void *address, size_t size);
+};
+extern struct os_page_ops os_page_ops;
+
+/* The machine's page size in bytes: a power of two, 4096 or more. */
+size_t os_page_size(void);
+
+/* Number of address bits a user pointer can have, read off an address of the stack. */
+unsigned os_address_bits(void);
+
+/* Monotonic time in ns, with a resolution of some milliseconds; about the cost of a load. */
+uint64_t os_coarse_clock_ns(void);
+/* Monotonic time in ns, precise. */
+uint64_t os_clock_ns(void);
+
+/* Blocks while *word == expected; may return early. Wakes one such waiter. */
+void os_wait(const uint32_t *word, uint32_t expected);
+void os_wake_one(const uint32_t *word);
+
+void os_yield(void);
+
+/* Writes all of text to a file descriptor, as far as it can. */
+void os_write(int fd, const char *text, size_t length);
+
+/* Value of an environment variable, or NULL; NULL in set-user-id programs. */
+const char *os_environment(const char *name);
+
+/* Target text of a symbolic link, zero-terminated, cut at capacity - 1; false when there is none. */
+bool os_read_link(const char *path, char *buffer, size_t capacity);
+
+/* Whether `size` bytes at `address` can be read. Slow; for error reports. */
+bool os_is_readable(const void *address, size_t size);
+
+/* Where the brk heap is, in which a C library's own malloc may have put objects; false when unknown. */
+bool os_brk_heap(uintptr_t *begin, uintptr_t *end);
+
+_Noreturn void os_abort(void);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * os_linux.c: the parts of os.h that are Linux's own: futex, mremap, coarse clock, memory probes.
+ *
+ * Locks: none.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4 /* Linux 5.7; older kernels answer EINVAL and the caller copies */
+#endif
+
+bool os_linux_move(void *from, void *to, size_t size);
+
+/* MREMAP_FIXED drops what was mapped at `to`; MREMAP_DONTUNMAP leaves `from` mapped and empty. */
+bool os_linux_move(void *from, void *to, size_t size) {
+    int saved = errno;
+    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    errno = saved;
+    return moved != MAP_FAILED;
+}
+
+uint64_t os_coarse_clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void os_wait(const uint32_t *word, uint32_t expected) {
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    errno = saved;
+}
+
+void os_wake_one(const uint32_t *word) {
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+const char *os_environment(const char *name) {
+    return secure_getenv(name);
+}
+
+bool os_is_readable(const void *address, size_t size) {
+    char buffer[64];
+    if (size > sizeof(buffer)) {
+        return false;
+    }
+    int saved = errno;
+    struct iovec local = {.iov_base = buffer, .iov_len = size};
+    struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+    ssize_t copied = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+    errno = saved;
+    return copied == (ssize_t)size;
+}
+
+/* Field n (1-based) of /proc/self/stat; the second is a name in parentheses that may hold anything. */
+static bool read_stat_field(unsigned n, uint64_t *value) {
+    char text[2048];
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t length = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (length <= 0) {
+        return false;
+    }
+    text[length] = '\0';
+    const char *at = strrchr(text, ')');
+    for (unsigned field = 2; at != NULL && field < n; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at == NULL) {
+        return false;
+    }
+    *value = strtoull(at + 1, NULL, 10);
+    return true;
+}
+
+bool os_brk_heap(uintptr_t *begin, uintptr_t *end) {
+    enum { START_BRK_FIELD = 47 }; /* proc(5) */
+    static _Atomic uint64_t start;
+    int saved = errno;
+    uint64_t known = atomic_load_explicit(&start, memory_order_relaxed);
+    if (known == 0 && read_stat_field(START_BRK_FIELD, &known)) {
+        atomic_store_explicit(&start, known, memory_order_relaxed);
+    }
+    *begin = (uintptr_t)known;
+    *end = (uintptr_t)sbrk(0);
+    errno = saved;
+    return known != 0 && *begin < *end;
+}

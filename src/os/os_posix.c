@@ -1,0 +1,128 @@
+/*
+ * os_posix.c: the parts of os.h that any Unix system implements alike.
+ *
+ * Locks: none. Everything here may be called from any thread and keeps errno as it found it where a
+ * failure is an expected answer.
+ */
+#include "os/os.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+static void *map_pages(size_t size, int protection) {
+    int saved = errno;
+    void *address =
+        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = saved;
+    return address == MAP_FAILED ? NULL : address;
+}
+
+static void *posix_reserve(size_t size) {
+    return map_pages(size, PROT_NONE);
+}
+
+static void *posix_reserve_readable(size_t size) {
+    return map_pages(size, PROT_READ);
+}
+
+static void *posix_map(size_t size) {
+    return map_pages(size, PROT_READ | PROT_WRITE);
+}
+
+static bool posix_commit(void *address, size_t size) {
+    int saved = errno;
+    bool done = mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
+    errno = saved;
+    return done;
+}
+
+static bool advise(void *address, size_t size, int advice) {
+    int saved = errno;
+    bool done = madvise(address, size, advice) == 0;
+    errno = saved;
+    return done;
+}
+
+static bool posix_purge(void *address, size_t size) {
+    return advise(address, size, MADV_DONTNEED);
+}
+
+static bool posix_purge_lazy(void *address, size_t size) {
+    return advise(address, size, MADV_FREE);
+}
+
+static void posix_release(void *address, size_t size) {
+    int saved = errno;
+    munmap(address, size);
+    errno = saved;
+}
+
+bool os_linux_move(void *from, void *to, size_t size);
+
+struct os_page_ops os_page_ops = {
+    .reserve = posix_reserve,
+    .reserve_readable = posix_reserve_readable,
+    .commit = posix_commit,
+    .map = posix_map,
+    .purge = posix_purge,
+    .purge_lazy = posix_purge_lazy,
+    .move = os_linux_move,
+    .release = posix_release,
+};
+
+size_t os_page_size(void) {
+    long size = sysconf(_SC_PAGESIZE);
+    return size >= 4096 && is_power_of_two((size_t)size) ? (size_t)size : 4096;
+}
+
+unsigned os_address_bits(void) {
+    char here;
+    return lg_floor((uintptr_t)&here) + 1;
+}
+
+uint64_t os_clock_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void os_yield(void) {
+    sched_yield();
+}
+
+void os_write(int fd, const char *text, size_t length) {
+    int saved = errno;
+    while (length > 0) {
+        ssize_t written = write(fd, text, length);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            break;
+        }
+        text += written;
+        length -= (size_t)written;
+    }
+    errno = saved;
+}
+
+bool os_read_link(const char *path, char *buffer, size_t capacity) {
+    int saved = errno;
+    ssize_t length = readlink(path, buffer, capacity - 1);
+    errno = saved;
+    if (length < 0) {
+        return false;
+    }
+    buffer[length] = '\0';
+    return true;
+}
+
+_Noreturn void os_abort(void) {
+    abort();
+}

@@ -1,0 +1,72 @@
+/*
+ * decay.c: the backlog and its weights.
+ *
+ * The weight of the entry of age a epochs is 1 - s(a / DECAY_STEPS), in 24-bit fixed point.
+ */
+#include "pages/decay.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum { FIXED_BITS = 24 };
+
+void decay_init(struct decay *decay, ssize_t ms) {
+    *decay = (struct decay){.ms = ms};
+}
+
+uint64_t decay_epoch_ns(const struct decay *decay) {
+    return decay->ms <= 0 ? 0 : (uint64_t)decay->ms * 1000000u / DECAY_STEPS + 1;
+}
+
+/* 2^24 * (1 - s(age / DECAY_STEPS)), exact in 64 bits: DECAY_STEPS^5 * 2^24 < 2^63. */
+static uint64_t weight(uint64_t age) {
+    const uint64_t n = DECAY_STEPS;
+    uint64_t cube = age * age * age;
+    uint64_t numerator = 6 * cube * age * age + 10 * cube * n * n - 15 * cube * age * n;
+    return ((uint64_t)1 << FIXED_BITS) - (numerator << FIXED_BITS) / (n * n * n * n * n);
+}
+
+static void advance(struct decay *decay, uint64_t epochs, size_t current) {
+    size_t appeared = current > decay->previous ? current - decay->previous : 0;
+    if (epochs >= DECAY_STEPS) {
+        memset(decay->backlog, 0, sizeof(decay->backlog));
+    } else {
+        size_t kept = DECAY_STEPS - (size_t)epochs;
+        memmove(decay->backlog, decay->backlog + epochs, kept * sizeof(decay->backlog[0]));
+        memset(decay->backlog + kept, 0, (size_t)epochs * sizeof(decay->backlog[0]));
+    }
+    decay->backlog[DECAY_STEPS - 1] = appeared;
+    decay->previous = current;
+}
+
+size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current) {
+    if (decay->ms < 0) {
+        return current;
+    }
+    if (decay->ms == 0) {
+        return 0;
+    }
+    uint64_t length = decay_epoch_ns(decay);
+    if (decay->epoch_ns == 0) {
+        decay->epoch_ns = now_ns;
+    } else if (now_ns >= decay->epoch_ns + length) {
+        uint64_t epochs = (now_ns - decay->epoch_ns) / length;
+        advance(decay, epochs, current);
+        decay->epoch_ns += epochs * length;
+    }
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < DECAY_STEPS; i++) {
+        sum += decay->backlog[i] * weight(DECAY_STEPS - 1 - i);
+    }
+    /* What appeared within the running epoch is young and stays. */
+    size_t young = current > decay->previous ? current - decay->previous : 0;
+    size_t limit = (size_t)(sum >> FIXED_BITS) + young;
+    return limit < current ? limit : current;
+}
+
+void decay_purged(struct decay *decay, size_t current) {
+    if (current < decay->previous) {
+        decay->previous = current;
+    }
+}

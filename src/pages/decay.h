@@ -1,0 +1,36 @@
+/*
+ * decay.h: how many unused pages may stay, and until when. Pure arithmetic, no clock, no locks.
+ *
+ * Pages that became unused may stay for decay_ms, released along a smooth curve: of those that
+ * appeared at time 0, the part 1 - s(t / decay_ms) may remain at time t, with the smootherstep
+ * s(x) = 6x^5 - 15x^4 + 10x^3 (Perlin 2002). Time is cut into DECAY_STEPS epochs; the backlog remembers
+ * how many pages appeared in each.
+ * Locks: the caller serialises calls on one struct decay.
+ */
+#ifndef ASHLAR_PAGES_DECAY_H
+#define ASHLAR_PAGES_DECAY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { DECAY_STEPS = 64 };
+
+struct decay {
+    ssize_t ms;                  /* -1: keep for ever; 0: keep nothing */
+    uint64_t epoch_ns;           /* when the newest backlog entry began; 0: not started */
+    size_t previous;             /* unused pages when the newest entry began */
+    size_t backlog[DECAY_STEPS]; /* pages that appeared per epoch, oldest first */
+};
+
+void decay_init(struct decay *decay, ssize_t ms);
+
+/* Length of an epoch in ns; 0 when ms <= 0. */
+uint64_t decay_epoch_ns(const struct decay *decay);
+
+/* Of `current` unused pages at time `now_ns`, how many may stay: 0..current. Advances the backlog. */
+size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current);
+
+/* After a purge: `current` pages are left now. */
+void decay_purged(struct decay *decay, size_t current);
+
+#endif

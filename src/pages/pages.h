@@ -1,0 +1,81 @@
+/*
+ * pages.h: runs of granules for the heap, one struct pages per arena.
+ *
+ * Sizes are in granules of 16 KiB. Up to a chunk's 128 granules make a run inside one chunk; more make
+ * a big object: whole adjacent chunks, and a tail run in the chunk after them whose remainder serves
+ * other runs, so that a big object is not rounded up to 2 MiB.
+ * Freed granules stay dirty and are used again first; purge.h gives them back with time.
+ * Locks: `lock` guards everything but what says otherwise. Order: bin, pages, space.
+ */
+#ifndef ASHLAR_PAGES_PAGES_H
+#define ASHLAR_PAGES_PAGES_H
+
+#include "pages/decay.h"
+#include "pages/fill.h"
+#include "pages/region.h"
+
+enum page_state { PAGES_DIRTY, PAGES_MUZZY, PAGE_STATES };
+
+/* Since the start; written by whoever purges, read by anyone. */
+struct purge_counters {
+    _Atomic uint64_t sweeps;   /* passes that purged something */
+    _Atomic uint64_t calls;    /* madvise calls */
+    _Atomic uint64_t granules; /* granules purged */
+};
+
+struct pages {
+    struct page_owner owner; /* guarded by the space's lock */
+    struct lock lock;
+    struct space *space; /* const after init */
+    struct fill fill;
+    struct list dirty_chunks;           /* cut chunks with dirty or muzzy granules, oldest first */
+    size_t nempty;                      /* cut chunks whose granules are all free */
+    _Atomic size_t nchunks;             /* chunks in use: cut, big and body */
+    _Atomic size_t nactive;             /* granules in runs and big objects */
+    _Atomic size_t nstate[PAGE_STATES]; /* dirty, muzzy granules in cut chunks */
+    /* Decay; guarded by whoever set `purging`. */
+    _Atomic bool purging;
+    _Atomic bool immediate; /* dirty_decay_ms is 0 */
+    _Atomic uint64_t next_decay_ns;
+    struct decay decay[PAGE_STATES];
+    struct purge_counters purged[PAGE_STATES];
+};
+
+void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms);
+
+/* n (1..128) granules at a multiple of `alignment` (a power of two, 1..128) granules; NULL when there
+ * is no memory. *zeroed: they read as zero. */
+struct run *pages_alloc(struct pages *pages, unsigned n, unsigned alignment, enum run_kind kind,
+                        bool *zeroed);
+void pages_free(struct pages *pages, struct run *run);
+/* Makes a run n granules long where it stands; growing fails when the next granules are in use. */
+bool pages_resize(struct pages *pages, struct run *run, unsigned n);
+
+/* A big object of n granules at a multiple of `alignment` chunks. */
+struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, bool *zeroed);
+/* clean: the object's pages have just been moved away and read as zero. */
+void pages_free_big(struct pages *pages, struct chunk *head, bool clean);
+/* Resizes where it stands, n > 128. */
+bool pages_resize_big(struct pages *pages, struct chunk *head, size_t n);
+
+/* Granules of one state, those in the space included. */
+size_t pages_unused(const struct pages *pages, enum page_state state);
+
+/* For purge.c: granules leave and re-enter the free set while they are purged without the lock. */
+void pages_hide(struct pages *pages, struct chunk *chunk, bits128 range);
+void pages_unhide(struct pages *pages, struct chunk *chunk, bits128 range, bits128 dirty,
+                  bits128 muzzy);
+
+void pages_check(struct pages *pages);
+
+static inline struct pages *pages_of(const struct chunk *chunk) {
+    struct page_owner *owner = atomic_load_explicit(&chunk->owner, memory_order_relaxed);
+    return container_of(owner, struct pages, owner);
+}
+
+/* Granules of a big object, its tail included. */
+static inline size_t big_granules(const struct chunk *head) {
+    return (size_t)head->nchunks * CHUNK_GRANULES + head->tail_granules;
+}
+
+#endif

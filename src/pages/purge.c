@@ -1,0 +1,238 @@
+/*
+ * purge.c: collect under the lock, advise without it, put back under it.
+ *
+ * Whole free chunks go first, then the granules of cut chunks, those that became dirty first before
+ * the others. With pages larger than a granule only whole pages whose granules are all free can go.
+ */
+#include "pages/purge.h"
+
+#include "opt/opt.h"
+#include "os/os.h"
+
+enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000 };
+
+size_t purge_page_size = 4096;
+
+struct victim {
+    struct chunk *chunk;
+    bits128 range; /* granules hidden and to be purged */
+    bits128 dirty; /* those of them that were dirty, and muzzy, before */
+    bits128 muzzy;
+};
+
+struct sweep {
+    struct pages *pages;
+    enum page_state state; /* what is purged */
+    bool lazily;           /* MADV_FREE: granules become muzzy */
+    uint64_t calls;
+    uint64_t granules;
+};
+
+/* Of the granules in `wanted`, those in whole pages of free granules, with their pages' others. */
+static bits128 whole_pages(bits128 wanted, bits128 free) {
+    unsigned per_page = (unsigned)(purge_page_size >> LG_GRANULE);
+    if (per_page <= 1) {
+        return wanted;
+    }
+    bits128 firsts = bits128_run_starts(free, per_page) & bits128_multiples(per_page);
+    bits128 range = 0;
+    for (; firsts != 0; firsts &= firsts - 1) {
+        bits128 page = bits128_range(bits128_first(firsts), per_page);
+        if ((page & wanted) != 0) {
+            range |= page;
+        }
+    }
+    return range;
+}
+
+/* Advises each series of granules in the range. false: the system refused one of them. */
+static bool advise(struct sweep *sweep, const struct chunk *chunk, bits128 range) {
+    bool done = true;
+    while (range != 0) {
+        unsigned first;
+        unsigned n = bits128_run_around(range, bits128_first(range), &first);
+        void *address = (void *)(chunk->base + ((uintptr_t)first << LG_GRANULE));
+        size_t bytes = (size_t)n << LG_GRANULE;
+        done = (sweep->lazily ? os_page_ops.purge_lazy(address, bytes)
+                              : os_page_ops.purge(address, bytes)) &&
+               done;
+        sweep->calls++;
+        range &= ~bits128_range(first, n);
+    }
+    return done;
+}
+
+static bits128 wanted_of(const struct sweep *sweep, const struct chunk *chunk) {
+    return whole_pages(sweep->state == PAGES_DIRTY ? chunk->dirty : chunk->muzzy, chunk->free);
+}
+
+/* Advises a victim and says in what state its granules are now. */
+static void purge_victim(struct sweep *sweep, struct victim *victim) {
+    if (!advise(sweep, victim->chunk, victim->range)) {
+        return; /* still as before */
+    }
+    sweep->granules += bits128_count(victim->dirty | victim->muzzy);
+    victim->dirty = 0;
+    victim->muzzy = sweep->lazily ? victim->range : 0;
+}
+
+/* Whole chunks of the space; returns how many granules of the state are gone. */
+static size_t purge_free_chunks(struct sweep *sweep, size_t target) {
+    struct pages *pages = sweep->pages;
+    size_t gone = 0;
+    while (gone < target) {
+        struct chunk *chunk =
+            space_take_purgeable(pages->space, &pages->owner, sweep->state == PAGES_MUZZY);
+        if (chunk == NULL) {
+            break;
+        }
+        bits128 range = sweep->lazily ? wanted_of(sweep, chunk)
+                                      : whole_pages(chunk->dirty | chunk->muzzy, ALL_GRANULES);
+        struct victim victim = {chunk, range, chunk->dirty & range, chunk->muzzy & range};
+        size_t before = bits128_count(wanted_of(sweep, chunk));
+        purge_victim(sweep, &victim);
+        chunk->dirty = (chunk->dirty & ~range) | victim.dirty;
+        chunk->muzzy = (chunk->muzzy & ~range) | victim.muzzy;
+        bool stuck = bits128_count(wanted_of(sweep, chunk)) == before;
+        space_give(pages->space, chunk, 1, &pages->owner);
+        gone += before;
+        if (stuck) {
+            break; /* the system refuses: do not take the same chunk for ever */
+        }
+    }
+    return gone;
+}
+
+static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvictims,
+                      size_t target) {
+    struct pages *pages = sweep->pages;
+    size_t collected = 0;
+    size_t n = 0;
+    lock_acquire(&pages->lock);
+    struct list *head = &pages->dirty_chunks;
+    struct list *node = head->next;
+    while (node != head && n < BATCH && collected < target) {
+        struct chunk *chunk = list_entry(node, struct chunk, dirty_link);
+        node = node->next;
+        bits128 range = wanted_of(sweep, chunk);
+        if (range == 0) {
+            continue;
+        }
+        victims[n++] = (struct victim){chunk, range, chunk->dirty & range, chunk->muzzy & range};
+        collected += bits128_count(sweep->state == PAGES_DIRTY ? chunk->dirty & range
+                                                               : chunk->muzzy & range);
+        pages_hide(pages, chunk, range);
+    }
+    lock_release(&pages->lock);
+    *nvictims = n;
+    return collected;
+}
+
+static void purge_cut_chunks(struct sweep *sweep, size_t target) {
+    struct pages *pages = sweep->pages;
+    struct victim victims[BATCH];
+    size_t gone = 0;
+    while (gone < target) {
+        size_t n;
+        size_t collected = collect(sweep, victims, &n, target - gone);
+        if (n == 0) {
+            break;
+        }
+        uint64_t before = sweep->granules;
+        for (size_t i = 0; i < n; i++) {
+            purge_victim(sweep, &victims[i]);
+        }
+        lock_acquire(&pages->lock);
+        for (size_t i = 0; i < n; i++) {
+            pages_unhide(pages, victims[i].chunk, victims[i].range, victims[i].dirty,
+                         victims[i].muzzy);
+        }
+        lock_release(&pages->lock);
+        gone += collected;
+        if (sweep->granules == before) {
+            break;
+        }
+    }
+}
+
+static void add(_Atomic uint64_t *counter, uint64_t n) {
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* Purges `target` granules of a state, as far as there are any. */
+static void purge_state(struct pages *pages, enum page_state state, bool lazily, size_t target) {
+    if (target == 0) {
+        return;
+    }
+    struct sweep sweep = {.pages = pages, .state = state, .lazily = lazily};
+    size_t gone = purge_free_chunks(&sweep, target);
+    if (gone < target) {
+        purge_cut_chunks(&sweep, target - gone);
+    }
+    if (sweep.calls != 0) {
+        add(&pages->purged[state].sweeps, 1);
+        add(&pages->purged[state].calls, sweep.calls);
+        add(&pages->purged[state].granules, sweep.granules);
+    }
+    if (!opts.retain) {
+        space_release_regions(pages->space);
+    }
+}
+
+static bool try_begin(struct pages *pages) {
+    return !atomic_exchange_explicit(&pages->purging, true, memory_order_acquire);
+}
+
+static void finish(struct pages *pages) {
+    atomic_store_explicit(&pages->purging, false, memory_order_release);
+}
+
+/* Time until the next look: an epoch of the faster curve, within reason. */
+static uint64_t interval_ns(const struct pages *pages) {
+    uint64_t interval = (uint64_t)IDLE_INTERVAL_MS * 1000000u;
+    for (unsigned state = 0; state < PAGE_STATES; state++) {
+        uint64_t epoch = decay_epoch_ns(&pages->decay[state]);
+        if (epoch != 0 && epoch < interval) {
+            interval = epoch;
+        }
+    }
+    uint64_t least = (uint64_t)MIN_INTERVAL_MS * 1000000u;
+    return interval > least ? interval : least;
+}
+
+void purge_decayed(struct pages *pages, uint64_t now_ns) {
+    if (now_ns < atomic_load_explicit(&pages->next_decay_ns, memory_order_relaxed) ||
+        !try_begin(pages)) {
+        return;
+    }
+    atomic_store_explicit(&pages->next_decay_ns, now_ns + interval_ns(pages), memory_order_relaxed);
+    for (unsigned state = 0; state < PAGE_STATES; state++) {
+        struct decay *decay = &pages->decay[state];
+        size_t current = pages_unused(pages, (enum page_state)state);
+        size_t limit = decay_limit(decay, now_ns, current);
+        bool lazily = state == PAGES_DIRTY && pages->decay[PAGES_MUZZY].ms != 0;
+        purge_state(pages, (enum page_state)state, lazily, current - limit);
+        decay_purged(decay, pages_unused(pages, (enum page_state)state));
+    }
+    finish(pages);
+}
+
+void purge_suspend(struct pages *pages) {
+    while (!try_begin(pages)) {
+        os_yield();
+    }
+}
+
+void purge_resume(struct pages *pages) {
+    finish(pages);
+}
+
+void purge_all(struct pages *pages) {
+    purge_suspend(pages);
+    for (unsigned state = 0; state < PAGE_STATES; state++) {
+        size_t current = pages_unused(pages, (enum page_state)state);
+        purge_state(pages, (enum page_state)state, false, current);
+        decay_purged(&pages->decay[state], pages_unused(pages, (enum page_state)state));
+    }
+    finish(pages);
+}

@@ -1,0 +1,35 @@
+/*
+ * purge.h: gives unused pages back to the system.
+ *
+ * dirty pages   --dirty_decay_ms-->  muzzy (MADV_FREE) when muzzy_decay_ms is not 0, else clean
+ * muzzy pages   --muzzy_decay_ms-->  clean (MADV_DONTNEED)
+ * Nothing here holds a lock during a system call: granules are hidden from the allocator meanwhile.
+ * One thread purges an arena at a time.
+ */
+#ifndef ASHLAR_PAGES_PURGE_H
+#define ASHLAR_PAGES_PURGE_H
+
+#include "pages/pages.h"
+
+/* Purges what the decay curves no longer allow at now_ns. Returns at once when it is not yet time or
+ * another thread purges. */
+void purge_decayed(struct pages *pages, uint64_t now_ns);
+
+/* Purges everything unused, waiting for another purger first. */
+void purge_all(struct pages *pages);
+
+/* For fork: waits until nobody purges and keeps it so, until resumed. */
+void purge_suspend(struct pages *pages);
+void purge_resume(struct pages *pages);
+
+/* After memory was freed: purges it at once when dirty_decay_ms is 0. */
+static inline void purge_after_free(struct pages *pages) {
+    if (unlikely(atomic_load_explicit(&pages->immediate, memory_order_relaxed))) {
+        purge_all(pages);
+    }
+}
+
+/* The page size that purging respects; set at start from the system or the option page_size. */
+extern size_t purge_page_size;
+
+#endif

@@ -1,0 +1,327 @@
+/*
+ * region.c: the address space behind all arenas.
+ *
+ * The first region is 1 GiB, each next one twice as large, so that an enormous heap has few of them.
+ * Reserving costs nothing: pages are committed in steps by mprotect, which works alike under every
+ * overcommit policy, and neighbouring steps merge into one mapping of the kernel's.
+ * When address space is limited, smaller regions are tried down to what the request needs.
+ */
+#include "pages/region.h"
+
+#include "base/bitset.h"
+#include "meta/meta.h"
+#include "opt/opt.h"
+#include "os/os.h"
+
+enum { LG_FIRST_REGION = 30, LG_LARGEST_REGION = 36, LG_SMALL_REGION = 26 };
+enum { FIRST_COMMIT_CHUNKS = 8, LARGEST_COMMIT_CHUNKS = 64 };
+
+void space_init(struct space *space) {
+    lock_init(&space->lock, RANK_SPACE);
+    space->next_region_bytes = (size_t)1 << (opts.retain ? LG_FIRST_REGION : LG_SMALL_REGION);
+}
+
+/* ---- regions ---------------------------------------------------------------------------------- */
+
+static struct region *region_descriptor(struct space *space, size_t nchunks) {
+    for (struct region **link = &space->retired; *link != NULL; link = &(*link)->next) {
+        struct region *region = *link;
+        if (region->nchunks == nchunks) {
+            *link = region->next;
+            for (size_t i = 0; i < nchunks; i++) {
+                region->chunks[i] = (struct chunk){0};
+            }
+            return region;
+        }
+    }
+    size_t words = bitset_words(nchunks);
+    struct region *region = meta_alloc(sizeof(*region) + 2 * words * sizeof(uint64_t));
+    if (region == NULL) {
+        return NULL;
+    }
+    region->chunks = meta_alloc(nchunks * sizeof(struct chunk));
+    if (region->chunks == NULL) {
+        return NULL;
+    }
+    region->free = (uint64_t *)(region + 1);
+    region->dirty = region->free + words;
+    region->nchunks = nchunks;
+    return region;
+}
+
+/* With short tables an entry may already belong to another region's chunk: such chunks stay unused. */
+static void region_enter_map(struct region *region) {
+    for (size_t i = 0; i < region->nchunks; i++) {
+        uintptr_t address = region->base + (i << LG_CHUNK);
+        if (map_chunk_at(address) == NULL) {
+            map_set_chunk(address, &region->chunks[i]);
+            bitset_add(region->free, i);
+            region->nfree++;
+        }
+    }
+    region->nusable = region->nfree;
+}
+
+static bool region_add(struct space *space, size_t bytes) {
+    void *reservation = os_page_ops.reserve(bytes + CHUNK_SIZE);
+    if (reservation == NULL) {
+        return false;
+    }
+    uintptr_t base = round_up((uintptr_t)reservation, CHUNK_SIZE);
+    struct region *region = NULL;
+    if (map_commit(base, bytes)) {
+        region = region_descriptor(space, bytes >> LG_CHUNK);
+    }
+    if (region == NULL) {
+        os_page_ops.release(reservation, bytes + CHUNK_SIZE);
+        return false;
+    }
+    region->base = base;
+    region->ncommitted = 0;
+    region->nfree = 0;
+    region->next = NULL;
+    region->reservation = reservation;
+    region->reserved_bytes = bytes + CHUNK_SIZE;
+    region_enter_map(region);
+    struct region **link = &space->regions;
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = region;
+    atomic_fetch_add_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
+    return true;
+}
+
+/* A region that surely has room for n chunks at this alignment. */
+static bool space_grow(struct space *space, size_t n, size_t alignment) {
+    size_t needed = (n + alignment - 1) << LG_CHUNK;
+    if (needed >> LG_CHUNK < n || needed > PTRDIFF_MAX) {
+        return false;
+    }
+    size_t bytes = space->next_region_bytes > needed ? space->next_region_bytes : needed;
+    while (!region_add(space, bytes)) {
+        if (bytes == needed) {
+            return false;
+        }
+        bytes = round_down(bytes / 4, CHUNK_SIZE);
+        bytes = bytes > needed ? bytes : needed;
+    }
+    if (opts.retain && space->next_region_bytes < (size_t)1 << LG_LARGEST_REGION) {
+        space->next_region_bytes *= 2;
+    }
+    return true;
+}
+
+/* Makes chunks below `end` accessible, and some more so that the next ones come for free. */
+static bool region_commit(struct space *space, struct region *region, size_t end) {
+    if (end <= region->ncommitted) {
+        return true;
+    }
+    size_t step = region->ncommitted / 8;
+    step = step < FIRST_COMMIT_CHUNKS ? FIRST_COMMIT_CHUNKS : step;
+    step = step > LARGEST_COMMIT_CHUNKS ? LARGEST_COMMIT_CHUNKS : step;
+    size_t target = region->ncommitted + step;
+    target = target < end ? end : target;
+    target = target > region->nchunks ? region->nchunks : target;
+    uintptr_t from = region->base + (region->ncommitted << LG_CHUNK);
+    if (!os_page_ops.commit((void *)from, (target - region->ncommitted) << LG_CHUNK)) {
+        target = end;
+        if (!os_page_ops.commit((void *)from, (target - region->ncommitted) << LG_CHUNK)) {
+            return false;
+        }
+    }
+    size_t added = (target - region->ncommitted) << LG_CHUNK;
+    atomic_fetch_add_explicit(&space->committed_bytes, added, memory_order_relaxed);
+    region->ncommitted = target;
+    return true;
+}
+
+static void region_retire(struct space *space, struct region *region) {
+    for (size_t i = 0; i < region->nchunks; i++) {
+        if (bitset_has(region->free, i)) {
+            map_set_chunk(region->base + (i << LG_CHUNK), NULL);
+            bitset_remove(region->free, i);
+        }
+    }
+    os_page_ops.release(region->reservation, region->reserved_bytes);
+    atomic_fetch_sub_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&space->committed_bytes, region->ncommitted << LG_CHUNK,
+                              memory_order_relaxed);
+    region->next = space->retired;
+    space->retired = region;
+}
+
+void space_release_regions(struct space *space) {
+    lock_acquire(&space->lock);
+    struct region **link = &space->regions;
+    while (*link != NULL) {
+        struct region *region = *link;
+        bool clean = bitset_next(region->dirty, region->nchunks, 0, true) == region->nchunks;
+        if (region->nfree == region->nusable && clean) {
+            *link = region->next;
+            region_retire(space, region);
+        } else {
+            link = &region->next;
+        }
+    }
+    lock_release(&space->lock);
+}
+
+/* ---- chunks ----------------------------------------------------------------------------------- */
+
+/* First member at or after `first` whose address is a multiple of `alignment` chunks. */
+static size_t align_index(const struct region *region, size_t first, size_t alignment) {
+    size_t number = (region->base >> LG_CHUNK) + first;
+    return first + (round_up(number, alignment) - number);
+}
+
+/* Searches a bitset of the region for n adjacent members; series longer than `longest` are left. */
+static size_t region_find(const struct region *region, const uint64_t *set, size_t n,
+                          size_t alignment, size_t longest) {
+    size_t first = bitset_next(set, region->nchunks, 0, true);
+    while (first < region->nchunks) {
+        size_t end = bitset_next(set, region->nchunks, first, false);
+        size_t begin = align_index(region, first, alignment);
+        if (begin + n <= end && end - first <= longest) {
+            return begin;
+        }
+        first = bitset_next(set, region->nchunks, end, true);
+    }
+    return region->nchunks;
+}
+
+/* Dirty and muzzy granules of one chunk are added to (sign 1) or taken from (-1) an account. */
+static void park(struct page_owner *owner, const struct chunk *chunk, int sign) {
+    atomic_fetch_add_explicit(&owner->parked_dirty, sign * (ptrdiff_t)bits128_count(chunk->dirty),
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&owner->parked_muzzy, sign * (ptrdiff_t)bits128_count(chunk->muzzy),
+                              memory_order_relaxed);
+}
+
+/* The chunks leave the space; what they count as dirty leaves their last owner's account. */
+static void region_take(struct region *region, size_t first, size_t n) {
+    for (size_t i = first; i < first + n; i++) {
+        struct chunk *chunk = &region->chunks[i];
+        if (chunk->base == 0) {
+            chunk->region = region;
+            chunk->free = ALL_GRANULES;
+            chunk->base = region->base + (i << LG_CHUNK);
+            atomic_store_explicit(&chunk->kind, CHUNK_FREE, memory_order_relaxed);
+        }
+        struct page_owner *owner = atomic_load_explicit(&chunk->owner, memory_order_relaxed);
+        if (owner != NULL) {
+            park(owner, chunk, -1);
+            atomic_store_explicit(&chunk->owner, NULL, memory_order_relaxed);
+        }
+    }
+    bitset_remove_range(region->free, first, n);
+    bitset_remove_range(region->dirty, first, n);
+    region->nfree -= n;
+}
+
+static struct chunk *space_find(struct space *space, size_t n, size_t alignment) {
+    size_t fit = opts.lg_extent_max_active_fit;
+    size_t longest = fit >= 40 ? SIZE_MAX : n << fit;
+    for (struct region *region = space->regions; region != NULL; region = region->next) {
+        size_t first = region_find(region, region->dirty, n, alignment, longest);
+        if (first < region->nchunks) {
+            region_take(region, first, n);
+            return &region->chunks[first];
+        }
+    }
+    for (struct region *region = space->regions; region != NULL; region = region->next) {
+        if (region->nfree < n) {
+            continue;
+        }
+        size_t first = region_find(region, region->free, n, alignment, SIZE_MAX);
+        if (first < region->nchunks && region_commit(space, region, first + n)) {
+            region_take(region, first, n);
+            return &region->chunks[first];
+        }
+    }
+    return NULL;
+}
+
+struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
+    lock_acquire(&space->lock);
+    struct chunk *chunk = space_find(space, n, alignment);
+    if (chunk == NULL && space_grow(space, n, alignment)) {
+        chunk = space_find(space, n, alignment);
+    }
+    lock_release(&space->lock);
+    return chunk;
+}
+
+bool space_take_at(struct space *space, struct region *region, size_t first, size_t n) {
+    lock_acquire(&space->lock);
+    bool free = first + n <= region->nchunks &&
+                bitset_next(region->free, first + n, first, false) == first + n &&
+                region_commit(space, region, first + n);
+    if (free) {
+        region_take(region, first, n);
+    }
+    lock_release(&space->lock);
+    return free;
+}
+
+void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_owner *owner) {
+    lock_acquire(&space->lock);
+    struct region *region = chunk->region;
+    size_t first = chunk_index(chunk);
+    for (size_t i = first; i < first + n; i++) {
+        struct chunk *given = &region->chunks[i];
+        ASSERT(given->free == ALL_GRANULES && !bitset_has(region->free, i));
+        atomic_store_explicit(&given->kind, CHUNK_FREE, memory_order_relaxed);
+        if ((given->dirty | given->muzzy) != 0) {
+            bitset_add(region->dirty, i);
+            atomic_store_explicit(&given->owner, owner, memory_order_relaxed);
+            park(owner, given, 1);
+        } else {
+            atomic_store_explicit(&given->owner, NULL, memory_order_relaxed);
+        }
+    }
+    bitset_add_range(region->free, first, n);
+    region->nfree += n;
+    lock_release(&space->lock);
+}
+
+struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner,
+                                   bool muzzy) {
+    struct chunk *found = NULL;
+    lock_acquire(&space->lock);
+    for (struct region *region = space->regions; region != NULL && found == NULL;
+         region = region->next) {
+        size_t i = bitset_next(region->dirty, region->nchunks, 0, true);
+        while (i < region->nchunks) {
+            struct chunk *chunk = &region->chunks[i];
+            bits128 wanted = muzzy ? chunk->muzzy : chunk->dirty;
+            if (wanted != 0 && atomic_load_explicit(&chunk->owner, memory_order_relaxed) == owner) {
+                region_take(region, i, 1);
+                found = chunk;
+                break;
+            }
+            i = bitset_next(region->dirty, region->nchunks, i + 1, true);
+        }
+    }
+    lock_release(&space->lock);
+    return found;
+}
+
+void space_check(struct space *space) {
+    lock_acquire(&space->lock);
+    for (struct region *region = space->regions; region != NULL; region = region->next) {
+        size_t nfree = 0;
+        for (size_t i = 0; i < region->nchunks; i++) {
+            const struct chunk *chunk = &region->chunks[i];
+            bool free = bitset_has(region->free, i);
+            nfree += free;
+            CHECK(free || !bitset_has(region->dirty, i));
+            if (free && chunk->base != 0) {
+                CHECK(chunk->free == ALL_GRANULES);
+                CHECK(((chunk->dirty | chunk->muzzy) != 0) == bitset_has(region->dirty, i));
+            }
+        }
+        CHECK(nfree == region->nfree && region->ncommitted <= region->nchunks);
+    }
+    lock_release(&space->lock);
+}

@@ -1,0 +1,67 @@
+/*
+ * region.h: reserved address space, and whole chunks of it.
+ *
+ * Holds: a space is a list of regions; a region is a reservation of many chunks with one bit per
+ * chunk for "free" and for "free and dirty or muzzy". Chunk descriptors of a region are one array, so
+ * the chunk after c is c + 1 as long as both are in the region.
+ * Invariants: dirty is a subset of free; chunks at or above ncommitted are not accessible yet; a free
+ * chunk has all granules free, and its dirty and muzzy granules count in its owner's `parked`.
+ * Locks: the space's own guards everything here. It is held over system calls only to grow.
+ */
+#ifndef ASHLAR_PAGES_REGION_H
+#define ASHLAR_PAGES_REGION_H
+
+#include "pages/chunk.h"
+#include "sync/lock.h"
+
+struct region {
+    struct region *next;
+    uintptr_t base;       /* multiple of CHUNK_SIZE */
+    size_t nchunks;       /* const */
+    size_t ncommitted;    /* chunks below this are readable and writable */
+    size_t nfree;         /* members of free */
+    size_t nusable;       /* chunks that can be used at all (see map.h on short tables) */
+    uint64_t *free;       /* bitset of chunks */
+    uint64_t *dirty;      /* bitset of chunks */
+    struct chunk *chunks; /* nchunks descriptors */
+    void *reservation;    /* as os_page_ops.reserve returned it */
+    size_t reserved_bytes;
+};
+
+struct space {
+    struct lock lock;
+    struct region *regions;         /* oldest first */
+    struct region *retired;         /* released ones, whose descriptors can serve again */
+    size_t next_region_bytes;       /* grows with every region */
+    _Atomic size_t reserved_bytes;  /* of all regions */
+    _Atomic size_t committed_bytes; /* readable and writable */
+    _Atomic size_t free_chunks;     /* committed and free */
+};
+
+void space_init(struct space *space);
+
+/* n adjacent chunks, the first at a multiple of `alignment` chunks, or NULL when there is no memory.
+ * Dirty chunks first, unless taking n would split a series longer than n << max_active_fit. */
+struct chunk *space_take(struct space *space, size_t n, size_t alignment);
+
+/* The n chunks beginning right at `first`, if all of them are free. */
+bool space_take_at(struct space *space, struct region *region, size_t first, size_t n);
+
+/* Chunks come back; their dirty and muzzy bits are as the giver left them, and are charged to
+ * `owner`. */
+void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_owner *owner);
+
+/* A free chunk with dirty (muzzy: false) or muzzy granules charged to `owner`, taken out of the space
+ * so that it can be purged without the lock; NULL when there is none. */
+struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner, bool muzzy);
+
+/* Gives regions back to the system that are wholly free and clean. */
+void space_release_regions(struct space *space);
+
+void space_check(struct space *space);
+
+static inline size_t chunk_index(const struct chunk *chunk) {
+    return (chunk->base - chunk->region->base) >> LG_CHUNK;
+}
+
+#endif

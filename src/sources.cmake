@@ -1,0 +1,16 @@
+# The library's sources by layer, lowest first. A layer includes its own and earlier ones.
+set(ASHLAR_SOURCES_BASE base/fmt.c)
+set(ASHLAR_SOURCES_OS os/os_posix.c os/os_linux.c os/cgroup_linux.c os/fatal.c)
+set(ASHLAR_SOURCES_SYNC sync/lock.c sync/rank.c)
+set(ASHLAR_SOURCES_OPT opt/opt_table.c opt/opt_parse.c)
+set(ASHLAR_SOURCES_META meta/meta.c meta/pool.c)
+set(ASHLAR_SOURCES_PAGES
+    pages/map.c pages/chunk.c pages/region.c pages/fill.c pages/decay.c pages/pages.c pages/purge.c)
+set(ASHLAR_SOURCES_HEAP
+    heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/arenas.c heap/large.c)
+set(ASHLAR_SOURCES_CACHE
+    cache/magazine.c cache/depot.c cache/thread.c cache/event.c cache/exchange.c)
+set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c)
+set(ASHLAR_SOURCES_STATS stats/snapshot.c stats/report.c)
+set(ASHLAR_SOURCES_CTL)
+set(ASHLAR_SOURCES_API api/malloc.c api/cxx.c api/init.c api/fork.c)

@@ -1,0 +1,98 @@
+/*
+ * snapshot.c: adding up counters of arenas, depots and threads.
+ *
+ * Locks: the thread registry while threads are visited; nothing else.
+ */
+#include "stats/snapshot.h"
+
+#include <string.h>
+
+#include "cache/depot.h"
+#include "cache/thread.h"
+#include "heap/arenas.h"
+#include "meta/meta.h"
+
+static uint64_t read64(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static size_t read_size(const _Atomic size_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+size_t snapshot_purged_bytes(void) {
+    uint64_t granules = 0;
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        const struct pages *pages = &arenas_get(i)->pages;
+        granules += read64(&pages->purged[PAGES_DIRTY].granules) +
+                    read64(&pages->purged[PAGES_MUZZY].granules);
+    }
+    return (size_t)granules << LG_GRANULE;
+}
+
+static void add_thread(const struct thread *thread, void *context) {
+    struct snapshot *sum = context;
+    sum->nthreads++;
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        sum->classes[class].nrequests += thread_requests(thread, class);
+        sum->classes[class].cached += thread_cached(thread, class);
+    }
+}
+
+static void add_arena(const struct arena *arena, struct snapshot *sum) {
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        const struct bin *bin = &arena->bins[class];
+        struct class_snapshot *to = &sum->classes[class];
+        /* What came back is read first, so that the difference is never negative. */
+        to->ndalloc += read64(&bin->ndalloc);
+        to->nmalloc += read64(&bin->nmalloc);
+        to->nrequests += read64(&arena->merged_requests[class]);
+        to->nfills += read64(&bin->nfills);
+        to->nflushes += read64(&bin->nflushes);
+        to->ncreated += read64(&bin->ncreated);
+        to->nslabs += read_size(&bin->nslabs);
+    }
+    uint64_t freed = read64(&arena->large.ndalloc);
+    sum->large_ndalloc += freed;
+    sum->large_nmalloc += read64(&arena->large.nmalloc);
+    sum->large_bytes += read_size(&arena->large.bytes);
+    sum->active += read_size(&arena->pages.nactive) << LG_GRANULE;
+    sum->dirty += pages_unused(&arena->pages, PAGES_DIRTY) << LG_GRANULE;
+    sum->muzzy += pages_unused(&arena->pages, PAGES_MUZZY) << LG_GRANULE;
+    for (unsigned state = 0; state < PAGE_STATES; state++) {
+        sum->sweeps += read64(&arena->pages.purged[state].sweeps);
+        sum->purge_calls += read64(&arena->pages.purged[state].calls);
+    }
+}
+
+static size_t less(size_t a, size_t b) {
+    return a > b ? a - b : 0;
+}
+
+void snapshot_take(struct snapshot *snapshot) {
+    memset(snapshot, 0, sizeof(*snapshot));
+    snapshot->narenas = arenas_count();
+    for (unsigned i = 0; i < snapshot->narenas; i++) {
+        add_arena(arenas_get(i), snapshot);
+    }
+    threads_visit(add_thread, snapshot);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        struct class_snapshot *of = &snapshot->classes[class];
+        size_t size = sizeclasses[class].size;
+        of->cached += read_size(&depots[class].parked);
+        of->live = less((size_t)(of->nmalloc - of->ndalloc), of->cached);
+        snapshot->small_bytes += of->live * size;
+        snapshot->cached_objects += of->cached;
+        snapshot->cached_bytes += of->cached * size;
+    }
+    snapshot->large_live = (size_t)(snapshot->large_nmalloc - snapshot->large_ndalloc);
+    snapshot->allocated = snapshot->small_bytes + snapshot->large_bytes;
+    snapshot->metadata = meta_allocated_bytes();
+    snapshot->resident = snapshot->active + snapshot->dirty + snapshot->metadata;
+    snapshot->mapped = snapshot->resident + snapshot->muzzy;
+    size_t committed = read_size(&arenas_space.committed_bytes);
+    size_t used = snapshot->active + snapshot->dirty + snapshot->muzzy;
+    snapshot->retained = less(committed, used);
+    snapshot->reserved = read_size(&arenas_space.reserved_bytes);
+    snapshot->purged = snapshot_purged_bytes();
+}

@@ -1,0 +1,51 @@
+/*
+ * lock.c: the contended half of the mutex.
+ *
+ * The word is LOCK_CONTENDED from the moment a thread goes to sleep until the lock is next released;
+ * the releaser then wakes one sleeper, which takes the lock as contended again, because it cannot
+ * know whether others sleep.
+ */
+#include "sync/lock.h"
+
+#include "os/os.h"
+
+enum { SPIN_ROUNDS = 100 };
+
+void lock_init(struct lock *lock, enum lock_rank rank) {
+    *lock = (struct lock){.rank = (uint32_t)rank};
+}
+
+static bool spin(struct lock *lock) {
+    for (int round = 0; round < SPIN_ROUNDS; round++) {
+        uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+        if (word == LOCK_FREE &&
+            atomic_compare_exchange_weak_explicit(&lock->word, &word, LOCK_HELD,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+            return true;
+        }
+        cpu_relax();
+    }
+    return false;
+}
+
+void lock_acquire_slow(struct lock *lock) {
+    if (spin(lock)) {
+        lock_count(&lock->spun, 1);
+        return;
+    }
+    uint64_t begin = os_clock_ns();
+    while (atomic_exchange_explicit(&lock->word, LOCK_CONTENDED, memory_order_acquire) !=
+           LOCK_FREE) {
+        os_wait((const uint32_t *)&lock->word, LOCK_CONTENDED);
+    }
+    uint64_t waited = os_clock_ns() - begin;
+    lock_count(&lock->slept, 1);
+    lock_count(&lock->slept_ns, waited);
+    if (waited > atomic_load_explicit(&lock->slept_max_ns, memory_order_relaxed)) {
+        atomic_store_explicit(&lock->slept_max_ns, waited, memory_order_relaxed);
+    }
+}
+
+void lock_wake(struct lock *lock) {
+    os_wake_one((const uint32_t *)&lock->word);
+}

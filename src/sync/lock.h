@@ -1,0 +1,85 @@
+/*
+ * lock.h: an adaptive mutex of 4 bytes, with counters beside it.
+ *
+ * Spins for a short while, because our critical sections are some tens of nanoseconds, then sleeps
+ * in the kernel. Not recursive. All zero bytes (with its rank) is an unlocked lock.
+ * Counters are written by the holder only; readers without the lock see a recent value.
+ */
+#ifndef ASHLAR_SYNC_LOCK_H
+#define ASHLAR_SYNC_LOCK_H
+
+#include <stdatomic.h>
+
+#include "base/check.h"
+#include "sync/rank.h"
+
+enum { LOCK_FREE, LOCK_HELD, LOCK_CONTENDED };
+
+struct lock {
+    _Atomic uint32_t word; /* LOCK_FREE, LOCK_HELD, or LOCK_CONTENDED: held and somebody sleeps */
+    uint32_t rank;         /* enum lock_rank, const after lock_init */
+    /* Counters since the start; guarded by the lock itself. */
+    _Atomic uint64_t acquired;     /* acquisitions */
+    _Atomic uint64_t spun;         /* acquisitions that had to spin but not to sleep */
+    _Atomic uint64_t slept;        /* acquisitions that slept in the kernel */
+    _Atomic uint64_t slept_ns;     /* total time from the first failure to the acquisition */
+    _Atomic uint64_t slept_max_ns; /* longest such time */
+};
+
+void lock_init(struct lock *lock, enum lock_rank rank);
+
+/* Out of line: called when the word was not LOCK_FREE. */
+void lock_acquire_slow(struct lock *lock);
+void lock_wake(struct lock *lock);
+
+static inline void lock_count(_Atomic uint64_t *counter, uint64_t add) {
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, old + add, memory_order_relaxed);
+}
+
+static inline bool lock_try_acquire(struct lock *lock) {
+    uint32_t expected = LOCK_FREE;
+    if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, LOCK_HELD,
+                                                 memory_order_acquire, memory_order_relaxed)) {
+        return false;
+    }
+    lock_count(&lock->acquired, 1);
+    if (config_debug) {
+        rank_acquired((enum lock_rank)lock->rank);
+    }
+    return true;
+}
+
+static inline void lock_acquire(struct lock *lock) {
+    uint32_t expected = LOCK_FREE;
+    if (unlikely(!atomic_compare_exchange_strong_explicit(
+            &lock->word, &expected, LOCK_HELD, memory_order_acquire, memory_order_relaxed))) {
+        lock_acquire_slow(lock);
+    }
+    lock_count(&lock->acquired, 1);
+    if (config_debug) {
+        rank_acquired((enum lock_rank)lock->rank);
+    }
+}
+
+static inline void lock_release(struct lock *lock) {
+    if (config_debug) {
+        rank_released((enum lock_rank)lock->rank);
+    }
+    uint32_t was = atomic_exchange_explicit(&lock->word, LOCK_FREE, memory_order_release);
+    ASSERT(was != LOCK_FREE);
+    if (unlikely(was == LOCK_CONTENDED)) {
+        lock_wake(lock);
+    }
+}
+
+static inline void lock_assert_held(const struct lock *lock) {
+    ASSERT(atomic_load_explicit(&lock->word, memory_order_relaxed) != LOCK_FREE);
+}
+
+/* In the child of a fork: the lock is free again, whoever held or awaited it. */
+static inline void lock_reset(struct lock *lock) {
+    atomic_store_explicit(&lock->word, LOCK_FREE, memory_order_relaxed);
+}
+
+#endif
