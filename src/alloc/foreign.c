@@ -8,6 +8,7 @@
  */
 #include "alloc/foreign.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -60,7 +61,9 @@ bool foreign_free(void *p) {
     if (!read_header(p, &header)) {
         return false;
     }
+    int saved = errno;
     __libc_free(p);
+    errno = saved;
     return true;
 }
 

@@ -1,7 +1,8 @@
 /*
  * free.c: free when the cache cannot take the object: large objects, full magazines, bad pointers.
+ *
+ * errno is kept: nothing below changes it (os.h).
  */
-#include <errno.h>
 #include <string.h>
 
 #include "alloc/fast.h"
@@ -11,7 +12,7 @@
 #include "heap/large.h"
 #include "opt/opt.h"
 
-enum { JUNK_FREE_BYTE = 0x5a, LARGE_TICKS = 8 };
+enum { JUNK_FREE_BYTE = 0x5a, LARGE_TICKS = 2 };
 
 static void free_large(void *p) {
     struct large large = large_find(p);
@@ -32,21 +33,18 @@ static void free_large(void *p) {
 }
 
 NOINLINE void slow_free(void *p) {
-    int saved = errno;
     unsigned class = map_class_of(p);
     if (class == 0) {
         if (p != NULL) {
             free_large(p);
         }
-        errno = saved;
         return;
     }
     struct thread *thread = thread_enter();
     if (thread != NULL && class <= thread->last_cached) {
         event_tick(thread, 1);
         if (cache_push(&thread->bins[class], p) ||
-            (exchange_make_room(thread, class) && cache_push(&thread->bins[class], p))) {
-            errno = saved;
+            (exchange_make_room(thread, class, p) && cache_push(&thread->bins[class], p))) {
             return;
         }
     }
@@ -54,5 +52,4 @@ NOINLINE void slow_free(void *p) {
         memset(p, JUNK_FREE_BYTE, sizeclasses[class].size);
     }
     arena_drain(class, &p, 1);
-    errno = saved;
 }

@@ -10,6 +10,8 @@
 #include "alloc/foreign.h"
 #include "heap/large.h"
 
+enum { INLINE_COPY_MAX = 256 };
+
 void *object_alloc_zeroed(size_t size) {
     if (unlikely(size > SIZECLASS_MAX)) {
         return slow_malloc_large(size, 1, true);
@@ -56,6 +58,25 @@ static void *move(void *p, size_t old, size_t size) {
     return object;
 }
 
+/* A small object outgrows its class. Classes of up to 256 bytes are copied whole, 16 bytes at a time,
+ * which costs less than calling memcpy. */
+static void *grow_small(void *p, size_t old, unsigned class) {
+    void *object = fast_malloc_class(class);
+    if (likely(object != NULL)) {
+        if (old == 8) {
+            memcpy(object, p, 8);
+        } else if (old <= INLINE_COPY_MAX) {
+            for (size_t i = 0; i < old; i += 16) {
+                memcpy((char *)object + i, (const char *)p + i, 16);
+            }
+        } else {
+            memcpy(object, p, old);
+        }
+        fast_free(p);
+    }
+    return object;
+}
+
 static void *resize_large(void *p, size_t size, struct large large) {
     if (size > PTRDIFF_MAX) {
         return slow_no_memory();
@@ -78,8 +99,14 @@ static void *resize_large(void *p, size_t size, struct large large) {
 void *object_resize(void *p, size_t size, const char *call) {
     unsigned class = map_class_of(p);
     if (likely(class != 0)) {
-        if (size <= SIZECLASS_MAX && sizeclass_of(size) == class) {
-            return p;
+        if (size <= SIZECLASS_MAX) {
+            unsigned wanted = sizeclass_of(size);
+            if (wanted == class) {
+                return p;
+            }
+            if (wanted > class) {
+                return grow_small(p, sizeclasses[class].size, wanted);
+            }
         }
         return move(p, sizeclasses[class].size, size);
     }

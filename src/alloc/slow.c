@@ -15,7 +15,7 @@
 #include "opt/opt.h"
 #include "os/fatal.h"
 
-enum { JUNK_ALLOC_BYTE = 0xa5, LARGE_TICKS = 8 };
+enum { JUNK_ALLOC_BYTE = 0xa5, LARGE_TICKS = 2 };
 
 void *slow_no_memory(void) {
     if (opts.xmalloc) {

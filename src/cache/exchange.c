@@ -11,6 +11,8 @@
 
 #include "cache/depot.h"
 
+enum { SENT_HOME_MAX = 4 };
+
 static void load(struct thread *thread, unsigned class, struct magazine *magazine) {
     unsigned slots = sizeclasses[class].cache_slots;
     slots = slots < magazine->capacity ? slots : magazine->capacity;
@@ -124,7 +126,25 @@ static bool grow(struct thread *thread, unsigned class) {
     return true;
 }
 
-bool exchange_make_room(struct thread *thread, unsigned class) {
+/* A thread that has not used a class yet and frees another arena's object would hand that object out
+ * next, and so share its cache line with neighbours that live in other threads. The first few go home
+ * instead; a thread that goes on freeing is a consumer and needs a magazine. */
+static bool belongs_elsewhere(struct thread *thread, unsigned class, const void *p) {
+    if (thread->loaded[class] != NULL || thread->sent_home[class] >= SENT_HOME_MAX) {
+        return false;
+    }
+    const struct chunk *chunk = chunk_find_at(p);
+    if (chunk == NULL || chunk->owner == NULL || arena_of(chunk) == thread->arena) {
+        return false;
+    }
+    thread->sent_home[class]++;
+    return true;
+}
+
+bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
+    if (belongs_elsewhere(thread, class, p)) {
+        return false;
+    }
     struct magazine *full = thread->loaded[class];
     if (full != NULL && full->capacity < sizeclasses[class].cache_slots && grow(thread, class)) {
         return true;

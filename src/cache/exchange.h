@@ -12,8 +12,8 @@
 /* Makes the class's bin hold at least one object. false: no memory. */
 bool exchange_refill(struct thread *thread, unsigned class);
 
-/* Makes room for one object in the class's bin. false: no memory for a magazine; the object must go
- * home directly. */
-bool exchange_make_room(struct thread *thread, unsigned class);
+/* Makes room for one object, p, in the class's bin. false: there is no memory for a magazine, or p is
+ * better off at home; it must be drained directly. */
+bool exchange_make_room(struct thread *thread, unsigned class, const void *p);
 
 #endif

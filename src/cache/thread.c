@@ -86,6 +86,7 @@ static void setup(struct thread *thread) {
         atomic_store_explicit(&thread->spare[class], NULL, memory_order_relaxed);
         thread->requests[class] = 0;
         thread->lg_want[class] = 1;
+        thread->sent_home[class] = 0;
         event_arm(thread, class);
     }
     bool cached = opts.tcache && !opts.zero && opts.junk == JUNK_OFF;
@@ -148,10 +149,7 @@ static struct thread *start_thread(void) {
     return thread;
 }
 
-struct thread *thread_enter(void) {
-    if (likely(this_thread != &boot_thread)) {
-        return this_thread;
-    }
+struct thread *thread_enter_first(void) {
     if (!upcalls.start()) {
         return NULL;
     }

@@ -35,6 +35,7 @@ struct thread {
     struct magazine *_Atomic spare[NCLASSES];
     uint64_t requests[NCLASSES]; /* requests before `left` was last set */
     uint8_t lg_want[NCLASSES];   /* log2 of how many objects the next refill asks for */
+    uint8_t sent_home[NCLASSES]; /* first frees of other arenas' objects (exchange.c) */
     unsigned last_cached;        /* largest class this thread caches; 0: none */
     unsigned ticks;              /* slow operations since the clock was last read */
     struct arena *arena;         /* where refills come from */
@@ -51,7 +52,12 @@ bool threads_init(void);
 
 /* The calling thread's struct, set up if it is not yet; gone_thread when that is impossible now. NULL
  * when the library could not be started for want of memory. */
-struct thread *thread_enter(void);
+struct thread *thread_enter_first(void);
+
+static inline struct thread *thread_enter(void) {
+    struct thread *thread = this_thread;
+    return likely(thread != &boot_thread) ? thread : thread_enter_first();
+}
 
 /* The calling thread gives its objects away; its next operation may set it up again. */
 void thread_flush(struct thread *thread);

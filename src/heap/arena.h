@@ -10,18 +10,10 @@
 #include "heap/bin.h"
 #include "pages/purge.h"
 
-/* Large objects of an arena; atomic, no lock. */
-struct large_counters {
-    _Atomic uint64_t nmalloc;
-    _Atomic uint64_t ndalloc;
-    _Atomic size_t bytes; /* usable bytes of live ones */
-};
-
 struct arena {
     struct pages pages;
     unsigned index;            /* const */
     _Atomic unsigned nthreads; /* bound to it; written under the arenas' lock */
-    struct large_counters large;
     /* Requests per class that no living thread counts: of exited threads, and without a cache. */
     _Atomic uint64_t merged_requests[NCLASSES];
     struct bin bins[NCLASSES]; /* bins[0] is unused */

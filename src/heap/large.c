@@ -26,11 +26,6 @@ static size_t granules_of(size_t usable) {
     return div_round_up(usable, GRANULE_SIZE);
 }
 
-static void count_alloc(struct arena *arena, size_t usable) {
-    atomic_fetch_add_explicit(&arena->large.nmalloc, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&arena->large.bytes, usable, memory_order_relaxed);
-}
-
 void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero) {
     size_t least = request > LARGE_ALIGNED_MIN ? request : LARGE_ALIGNED_MIN;
     size_t usable = large_round(least);
@@ -40,11 +35,10 @@ void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool ze
     void *object;
     if (n <= CHUNK_GRANULES && align_granules <= CHUNK_GRANULES) {
         struct run *run =
-            pages_alloc(&arena->pages, (unsigned)n, (unsigned)align_granules, RUN_LARGE, &zeroed);
+            pages_alloc_large(&arena->pages, usable, (unsigned)align_granules, &zeroed);
         if (run == NULL) {
             return NULL;
         }
-        run->usable = usable;
         object = (void *)run_address(run);
     } else {
         size_t align_chunks = align_granules > CHUNK_GRANULES ? alignment >> LG_CHUNK : 1;
@@ -53,9 +47,9 @@ void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool ze
             return NULL;
         }
         head->usable = usable;
+        pages_count_large(&arena->pages, 1, 0, (ptrdiff_t)usable);
         object = (void *)head->base;
     }
-    count_alloc(arena, usable);
     if (zero && !zeroed) {
         memset(object, 0, usable);
     }
@@ -91,11 +85,10 @@ static void *address_of(struct large large) {
 
 static void free_and_count(struct large large, bool clean) {
     struct arena *arena = arena_of(large.chunk);
-    atomic_fetch_add_explicit(&arena->large.ndalloc, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&arena->large.bytes, large_usable(large), memory_order_relaxed);
     if (large.run != NULL) {
-        pages_free(&arena->pages, large.run);
+        pages_free_large(&arena->pages, large.run);
     } else {
+        pages_count_large(&arena->pages, 0, 1, -(ptrdiff_t)large.chunk->usable);
         pages_free_big(&arena->pages, large.chunk, clean);
     }
     purge_after_free(&arena->pages);
@@ -124,7 +117,7 @@ bool large_resize(struct large large, size_t request) {
         }
         large.chunk->usable = usable;
     }
-    atomic_fetch_add_explicit(&arena->large.bytes, usable - old, memory_order_relaxed);
+    pages_count_large(&arena->pages, 0, 0, (ptrdiff_t)(usable - old));
     if (usable < old) {
         purge_after_free(&arena->pages);
     }
@@ -156,8 +149,8 @@ _Noreturn void large_report(const char *call, const void *p) {
             break;
         case CHUNK_CUT: {
             struct run *run = chunk_run_at(chunk, p);
-            bool inside =
-                run != NULL && (uintptr_t)p - run_address(run) < run->ngranules * GRANULE_SIZE;
+            bool inside = run != NULL && run->kind != RUN_QUICK &&
+                          (uintptr_t)p - run_address(run) < run->ngranules * GRANULE_SIZE;
             what = inside ? "points into a large object, not to its start"
                           : "points to unused memory, probably freed before (double free)";
             break;

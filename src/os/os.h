@@ -35,6 +35,18 @@ struct os_page_ops {
 };
 extern struct os_page_ops os_page_ops;
 
+/* True while the process surely has one thread: set by the C library, false where it cannot tell. */
+#if defined(__GLIBC__)
+extern char __libc_single_threaded;
+static inline bool os_single_threaded(void) {
+    return __libc_single_threaded != 0;
+}
+#else
+static inline bool os_single_threaded(void) {
+    return false;
+}
+#endif
+
 /* The machine's page size in bytes: a power of two, 4096 or more. */
 size_t os_page_size(void);
 

@@ -24,6 +24,7 @@ enum run_kind {
     RUN_NONE,  /* not the start of a run */
     RUN_SLAB,  /* equal slots of one size class (heap/slab.h) */
     RUN_LARGE, /* one object */
+    RUN_QUICK, /* was one until just now, and may be one again at once (pages.h) */
     RUN_TAIL,  /* the end of a big object that begins in an earlier chunk */
 };
 

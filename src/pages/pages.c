@@ -22,6 +22,9 @@ void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssiz
     lock_init(&pages->lock, RANK_PAGES);
     fill_init(&pages->fill);
     list_init(&pages->dirty_chunks);
+    for (unsigned n = 0; n <= QUICK_GRANULES_MAX; n++) {
+        list_init(&pages->quick[n]);
+    }
     decay_init(&pages->decay[PAGES_DIRTY], dirty_ms);
     decay_init(&pages->decay[PAGES_MUZZY], muzzy_ms);
     atomic_store_explicit(&pages->immediate, dirty_ms == 0, memory_order_relaxed);
@@ -158,33 +161,141 @@ void pages_unhide(struct pages *pages, struct chunk *chunk, bits128 range, bits1
 
 /* ---- runs --------------------------------------------------------------------------------------- */
 
-struct run *pages_alloc(struct pages *pages, unsigned n, unsigned alignment, enum run_kind kind,
-                        bool *zeroed) {
-    struct run *run = NULL;
-    unsigned first = 0;
+static void free_locked(struct pages *pages, struct run *run) {
+    struct chunk *chunk = run->chunk;
+    unsigned first = run_first_granule(run);
+    unsigned n = run->ngranules;
+    chunk_forget_run(chunk, run);
+    release(pages, chunk, first, n);
+}
+
+/* A run leaves the quick lists; it counts as active again. */
+static struct run *remove_quick(struct pages *pages, unsigned n) {
+    struct list *head = &pages->quick[n];
+    struct run *run = list_entry(head->next, struct run, link);
+    list_remove(&run->link);
+    if (list_is_empty(head)) {
+        pages->quick_lengths &= ~((uint64_t)1 << (n - 1));
+    }
+    pages->nquick -= n;
+    count(&pages->nactive, n);
+    count(&pages->nstate[PAGES_DIRTY], -(ptrdiff_t)n);
+    return run;
+}
+
+/* The longest kept run becomes free like others; false when none is kept. */
+static bool drop_longest_quick(struct pages *pages) {
+    if (pages->quick_lengths == 0) {
+        return false;
+    }
+    free_locked(pages, remove_quick(pages, lg_floor(pages->quick_lengths) + 1));
+    return true;
+}
+
+void pages_flush_quick(struct pages *pages) {
     lock_acquire(&pages->lock);
+    while (drop_longest_quick(pages)) {
+    }
+    lock_release(&pages->lock);
+}
+
+static struct run *alloc_locked(struct pages *pages, unsigned n, unsigned alignment,
+                                enum run_kind kind, bool *zeroed) {
+    unsigned first = 0;
     struct chunk *chunk = fill_find(&pages->fill, n, alignment, &first);
     if (chunk == NULL) {
+        first = 0;
         chunk = space_take(pages->space, 1, 1);
-        if (chunk != NULL) {
-            chunk = add_chunk(pages, chunk);
-            first = 0;
-        }
+        chunk = chunk != NULL ? add_chunk(pages, chunk) : NULL;
     }
-    if (chunk != NULL) {
-        run = take(pages, chunk, first, n, kind, zeroed);
+    while (chunk == NULL && drop_longest_quick(pages)) {
+        chunk = fill_find(&pages->fill, n, alignment, &first);
     }
+    return chunk != NULL ? take(pages, chunk, first, n, kind, zeroed) : NULL;
+}
+
+struct run *pages_alloc(struct pages *pages, unsigned n, unsigned alignment, enum run_kind kind,
+                        bool *zeroed) {
+    lock_acquire(&pages->lock);
+    struct run *run = alloc_locked(pages, n, alignment, kind, zeroed);
     lock_release(&pages->lock);
     return run;
 }
 
 void pages_free(struct pages *pages, struct run *run) {
-    struct chunk *chunk = run->chunk;
-    unsigned first = run_first_granule(run);
-    unsigned n = run->ngranules;
     lock_acquire(&pages->lock);
-    chunk_forget_run(chunk, run);
-    release(pages, chunk, first, n);
+    free_locked(pages, run);
+    lock_release(&pages->lock);
+}
+
+/* ---- runs of large objects ---------------------------------------------------------------------- */
+
+static void count64(_Atomic uint64_t *counter, int change) {
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, old + (uint64_t)change, memory_order_relaxed);
+}
+
+static void count_large(struct pages *pages, int allocated, int freed, ptrdiff_t bytes) {
+    count64(&pages->large.nmalloc, allocated);
+    count64(&pages->large.ndalloc, freed);
+    count(&pages->large.bytes, bytes);
+}
+
+void pages_count_large(struct pages *pages, int allocated, int freed, ptrdiff_t bytes) {
+    lock_acquire(&pages->lock);
+    count_large(pages, allocated, freed, bytes);
+    lock_release(&pages->lock);
+}
+
+static struct run *take_quick(struct pages *pages, unsigned n) {
+    if (n > QUICK_GRANULES_MAX || (pages->quick_lengths >> (n - 1) & 1) == 0) {
+        return NULL;
+    }
+    struct run *run = remove_quick(pages, n);
+    run->kind = RUN_LARGE;
+    return run;
+}
+
+static bool keep_quick(struct pages *pages, struct run *run) {
+    unsigned n = run->ngranules;
+    if (n > QUICK_GRANULES_MAX) {
+        return false;
+    }
+    while (pages->nquick + n > QUICK_GRANULES_TOTAL) {
+        drop_longest_quick(pages);
+    }
+    run->kind = RUN_QUICK;
+    list_push_front(&pages->quick[n], &run->link);
+    pages->quick_lengths |= (uint64_t)1 << (n - 1);
+    pages->nquick += n;
+    count(&pages->nactive, -(ptrdiff_t)n);
+    count(&pages->nstate[PAGES_DIRTY], n);
+    return true;
+}
+
+struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment,
+                              bool *zeroed) {
+    unsigned n = (unsigned)div_round_up(usable, GRANULE_SIZE);
+    lock_acquire(&pages->lock);
+    struct run *run = alignment == 1 ? take_quick(pages, n) : NULL;
+    *zeroed = false;
+    if (run == NULL) {
+        run = alloc_locked(pages, n, alignment, RUN_LARGE, zeroed);
+    }
+    if (run != NULL) {
+        run->usable = usable;
+        count_large(pages, 1, 0, (ptrdiff_t)usable);
+    }
+    lock_release(&pages->lock);
+    return run;
+}
+
+void pages_free_large(struct pages *pages, struct run *run) {
+    lock_acquire(&pages->lock);
+    count_large(pages, 0, 1, -(ptrdiff_t)run->usable);
+    if (!keep_quick(pages, run)) {
+        free_locked(pages, run);
+    }
     lock_release(&pages->lock);
 }
 
@@ -429,6 +540,19 @@ void pages_check(struct pages *pages) {
         states[PAGES_DIRTY] += bits128_count(chunk->dirty);
         states[PAGES_MUZZY] += bits128_count(chunk->muzzy);
     }
+    size_t nquick = 0;
+    for (unsigned n = 0; n <= QUICK_GRANULES_MAX; n++) {
+        struct list *quick = &pages->quick[n];
+        bool listed = n > 0 && (pages->quick_lengths >> (n - 1) & 1) != 0;
+        CHECK(list_is_empty(quick) == !listed);
+        for (struct list *node = quick->next; node != quick; node = node->next) {
+            const struct run *run = list_entry(node, struct run, link);
+            CHECK(run->kind == RUN_QUICK && run->ngranules == n);
+            nquick += n;
+        }
+    }
+    CHECK(nquick == pages->nquick);
+    states[PAGES_DIRTY] += nquick;
     CHECK(nempty == pages->nempty);
     CHECK(states[PAGES_DIRTY] == pages->nstate[PAGES_DIRTY]);
     CHECK(states[PAGES_MUZZY] == pages->nstate[PAGES_MUZZY]);

@@ -16,6 +16,18 @@
 
 enum page_state { PAGES_DIRTY, PAGES_MUZZY, PAGE_STATES };
 
+enum {
+    QUICK_GRANULES_MAX = 64,   /* longest run that is kept for quick reuse: 1 MiB */
+    QUICK_GRANULES_TOTAL = 160 /* most granules so kept in an arena */
+};
+
+/* Large objects, big ones included; written under the pages' lock, read without. */
+struct large_counters {
+    _Atomic uint64_t nmalloc;
+    _Atomic uint64_t ndalloc;
+    _Atomic size_t bytes; /* usable bytes of live ones */
+};
+
 /* Since the start; written by whoever purges, read by anyone. */
 struct purge_counters {
     _Atomic uint64_t sweeps;   /* passes that purged something */
@@ -28,8 +40,14 @@ struct pages {
     struct lock lock;
     struct space *space; /* const after init */
     struct fill fill;
-    struct list dirty_chunks;           /* cut chunks with dirty or muzzy granules, oldest first */
-    size_t nempty;                      /* cut chunks whose granules are all free */
+    struct list dirty_chunks; /* cut chunks with dirty or muzzy granules, oldest first */
+    size_t nempty;            /* cut chunks whose granules are all free */
+    /* Runs of large objects freed a moment ago, by length: still cut out of their chunks, so that the
+     * next object of that length takes two list operations. They count as dirty. */
+    struct list quick[QUICK_GRANULES_MAX + 1];
+    uint64_t quick_lengths; /* bit n - 1: quick[n] has members */
+    size_t nquick;          /* their granules */
+    struct large_counters large;
     _Atomic size_t nchunks;             /* chunks in use: cut, big and body */
     _Atomic size_t nactive;             /* granules in runs and big objects */
     _Atomic size_t nstate[PAGE_STATES]; /* dirty, muzzy granules in cut chunks */
@@ -51,6 +69,12 @@ void pages_free(struct pages *pages, struct run *run);
 /* Makes a run n granules long where it stands; growing fails when the next granules are in use. */
 bool pages_resize(struct pages *pages, struct run *run, unsigned n);
 
+/* A run for one object of `usable` bytes, and its end. */
+struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment, bool *zeroed);
+void pages_free_large(struct pages *pages, struct run *run);
+/* Makes the runs kept for quick reuse free like others. */
+void pages_flush_quick(struct pages *pages);
+
 /* A big object of n granules at a multiple of `alignment` chunks. */
 struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, bool *zeroed);
 /* clean: the object's pages have just been moved away and read as zero. */
@@ -60,6 +84,9 @@ bool pages_resize_big(struct pages *pages, struct chunk *head, size_t n);
 
 /* Granules of one state, those in the space included. */
 size_t pages_unused(const struct pages *pages, enum page_state state);
+
+/* A large object that spans chunks came or went, or one changed its size. */
+void pages_count_large(struct pages *pages, int allocated, int freed, ptrdiff_t bytes);
 
 /* For purge.c: granules leave and re-enter the free set while they are purged without the lock. */
 void pages_hide(struct pages *pages, struct chunk *chunk, bits128 range);

@@ -52,10 +52,10 @@ static void add_arena(const struct arena *arena, struct snapshot *sum) {
         to->ncreated += read64(&bin->ncreated);
         to->nslabs += read_size(&bin->nslabs);
     }
-    uint64_t freed = read64(&arena->large.ndalloc);
+    uint64_t freed = read64(&arena->pages.large.ndalloc);
     sum->large_ndalloc += freed;
-    sum->large_nmalloc += read64(&arena->large.nmalloc);
-    sum->large_bytes += read_size(&arena->large.bytes);
+    sum->large_nmalloc += read64(&arena->pages.large.nmalloc);
+    sum->large_bytes += read_size(&arena->pages.large.bytes);
     sum->active += read_size(&arena->pages.nactive) << LG_GRANULE;
     sum->dirty += pages_unused(&arena->pages, PAGES_DIRTY) << LG_GRANULE;
     sum->muzzy += pages_unused(&arena->pages, PAGES_MUZZY) << LG_GRANULE;

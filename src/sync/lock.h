@@ -3,6 +3,7 @@
  *
  * Spins for a short while, because our critical sections are some tens of nanoseconds, then sleeps
  * in the kernel. Not recursive. All zero bytes (with its rank) is an unlocked lock.
+ * While the process has a single thread, nobody can be met: plain stores do, which saves some 10 ns.
  * Counters are written by the holder only; readers without the lock see a recent value.
  */
 #ifndef ASHLAR_SYNC_LOCK_H
@@ -11,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/check.h"
+#include "os/os.h"
 #include "sync/rank.h"
 
 enum { LOCK_FREE, LOCK_HELD, LOCK_CONTENDED };
@@ -52,8 +54,12 @@ static inline bool lock_try_acquire(struct lock *lock) {
 
 static inline void lock_acquire(struct lock *lock) {
     uint32_t expected = LOCK_FREE;
-    if (unlikely(!atomic_compare_exchange_strong_explicit(
-            &lock->word, &expected, LOCK_HELD, memory_order_acquire, memory_order_relaxed))) {
+    if (os_single_threaded()) {
+        ASSERT(atomic_load_explicit(&lock->word, memory_order_relaxed) == LOCK_FREE);
+        atomic_store_explicit(&lock->word, LOCK_HELD, memory_order_relaxed);
+    } else if (unlikely(!atomic_compare_exchange_strong_explicit(&lock->word, &expected, LOCK_HELD,
+                                                                 memory_order_acquire,
+                                                                 memory_order_relaxed))) {
         lock_acquire_slow(lock);
     }
     lock_count(&lock->acquired, 1);
@@ -65,6 +71,10 @@ static inline void lock_acquire(struct lock *lock) {
 static inline void lock_release(struct lock *lock) {
     if (config_debug) {
         rank_released((enum lock_rank)lock->rank);
+    }
+    if (os_single_threaded()) {
+        atomic_store_explicit(&lock->word, LOCK_FREE, memory_order_relaxed);
+        return;
     }
     uint32_t was = atomic_exchange_explicit(&lock->word, LOCK_FREE, memory_order_release);
     ASSERT(was != LOCK_FREE);
