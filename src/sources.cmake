@@ -13,4 +13,4 @@ set(ASHLAR_SOURCES_CACHE
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c)
 set(ASHLAR_SOURCES_STATS stats/snapshot.c stats/report.c)
 set(ASHLAR_SOURCES_CTL)
-set(ASHLAR_SOURCES_API api/malloc.c api/cxx.c api/init.c api/fork.c)
+set(ASHLAR_SOURCES_API api/malloc.c api/override_cxx.c api/cxx.c api/init.c api/fork.c)

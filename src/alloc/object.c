@@ -83,6 +83,10 @@ static void *resize_large(void *p, size_t size, struct large large) {
     }
     size_t old = large_usable(large);
     if (large_resize(large, size)) {
+        size_t now = large_usable(large);
+        if (now > old) {
+            slow_dress((char *)p + old, now - old);
+        }
         return p;
     }
     if (size <= SIZECLASS_MAX || size <= old) {

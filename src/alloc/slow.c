@@ -25,14 +25,12 @@ void *slow_no_memory(void) {
     return NULL;
 }
 
-/* What zero and junk ask for. */
-static void *dress(void *object, size_t usable) {
+void slow_dress(void *bytes, size_t n) {
     if (opts.zero) {
-        memset(object, 0, usable);
+        memset(bytes, 0, n);
     } else if ((opts.junk & JUNK_ALLOC) != 0) {
-        memset(object, JUNK_ALLOC_BYTE, usable);
+        memset(bytes, JUNK_ALLOC_BYTE, n);
     }
-    return object;
 }
 
 static void *malloc_uncached(struct thread *thread, unsigned class) {
@@ -44,7 +42,8 @@ static void *malloc_uncached(struct thread *thread, unsigned class) {
         }
     }
     atomic_fetch_add_explicit(&thread->arena->merged_requests[class], 1, memory_order_relaxed);
-    return dress(object, sizeclasses[class].size);
+    slow_dress(object, sizeclasses[class].size);
+    return object;
 }
 
 NOINLINE void *slow_malloc(unsigned class) {
@@ -93,7 +92,7 @@ NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
         }
     }
     if (!zero && unlikely(opts.junk != JUNK_OFF)) {
-        dress(object, large_usable(large_find(object)));
+        slow_dress(object, large_usable(large_find(object)));
     }
     return object;
 }

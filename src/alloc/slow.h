@@ -22,6 +22,9 @@ void *slow_event(void *object, unsigned class);
 /* p has class 0, or its bin has no room. */
 void slow_free(void *p);
 
+/* Fills bytes that have just become the program's as the options zero and junk ask. */
+void slow_dress(void *bytes, size_t n);
+
 /* xmalloc: reports and aborts; otherwise sets errno and returns NULL. */
 void *slow_no_memory(void);
 

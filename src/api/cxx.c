@@ -13,6 +13,7 @@
 
 #include "alloc/fast.h"
 #include "alloc/object.h"
+#include "api/override_cxx.h"
 #include "os/fatal.h"
 
 typedef void new_handler(void);
@@ -27,14 +28,19 @@ static void *try_new(size_t size, size_t alignment) {
                                               : object_alloc_aligned(size, alignment);
 }
 
-/* The loop the C++ standard prescribes (new.delete.single). A handler may throw through this frame. */
-static COLD void *new_slow(size_t size, size_t alignment) {
+/* The loop the C++ standard prescribes (new.delete.single). A handler may throw: through this frame,
+ * or, for the nothrow forms, up to here. NULL: there is no handler, or it threw. */
+static COLD void *new_slow(size_t size, size_t alignment, bool nothrow) {
     for (;;) {
         new_handler *handler = get_new_handler != NULL ? get_new_handler() : NULL;
         if (handler == NULL) {
             return NULL;
         }
-        handler();
+        if (!nothrow) {
+            handler();
+        } else if (!cxx_call_catching(handler)) {
+            return NULL;
+        }
         void *object = try_new(size, alignment);
         if (object != NULL) {
             return object;
@@ -43,7 +49,7 @@ static COLD void *new_slow(size_t size, size_t alignment) {
 }
 
 static COLD void *new_or_throw(size_t size, size_t alignment) {
-    void *object = new_slow(size, alignment);
+    void *object = new_slow(size, alignment, false);
     if (object == NULL) {
         if (throw_bad_alloc != NULL) {
             throw_bad_alloc();
@@ -63,11 +69,9 @@ static ALWAYS_INLINE void *op_new_aligned(size_t size, size_t alignment) {
     return likely(object != NULL) ? object : new_or_throw(size, alignment);
 }
 
-/* The handler may throw; a nothrow operator would then have to catch, which C cannot. The runtime
- * unwinds to the caller instead, whose frame is marked noexcept, and terminates. */
 static ALWAYS_INLINE void *op_new_nothrow(size_t size, size_t alignment) {
     void *object = try_new(size, alignment);
-    return likely(object != NULL) ? object : new_slow(size, alignment);
+    return likely(object != NULL) ? object : new_slow(size, alignment, true);
 }
 
 struct nothrow;

@@ -53,6 +53,9 @@ size_t os_page_size(void);
 /* Number of address bits a user pointer can have, read off an address of the stack. */
 unsigned os_address_bits(void);
 
+/* Bytes of address space the process may have, SIZE_MAX when there is no limit. */
+size_t os_address_space_limit(void);
+
 /* Monotonic time in ns, with a resolution of some milliseconds; about the cost of a load. */
 uint64_t os_coarse_clock_ns(void);
 /* Monotonic time in ns, precise. */

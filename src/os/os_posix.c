@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,6 +85,14 @@ size_t os_page_size(void) {
 unsigned os_address_bits(void) {
     char here;
     return lg_floor((uintptr_t)&here) + 1;
+}
+
+size_t os_address_space_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return SIZE_MAX;
+    }
+    return limit.rlim_cur;
 }
 
 uint64_t os_clock_ns(void) {

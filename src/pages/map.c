@@ -10,7 +10,7 @@
 #include "base/bits.h"
 #include "os/os.h"
 
-enum { LG_SMALLEST_SPAN = 32 };
+enum { LG_SMALLEST_SPAN = 32, LG_LIMITED_SPAN = 41 };
 
 static _Atomic uint8_t no_class;
 static struct chunk *_Atomic no_chunk;
@@ -25,14 +25,29 @@ static size_t chunks_bytes(unsigned lg_span) {
     return ((size_t)1 << (lg_span - LG_CHUNK)) * sizeof(struct chunk *);
 }
 
+static char *reserve_tables(unsigned lg_span) {
+    return os_page_ops.reserve_readable(classes_bytes(lg_span) + chunks_bytes(lg_span));
+}
+
+/* Where address space is short: four times what the process may have is enough to make collisions of
+ * its regions rare, and costs it a few thousandths. */
+static unsigned lg_limited_span(void) {
+    size_t limit = os_address_space_limit();
+    unsigned lg_span =
+        limit >= (size_t)1 << (LG_LIMITED_SPAN - 2) ? LG_LIMITED_SPAN : lg_floor(limit | 1) + 3;
+    return lg_span > LG_SMALLEST_SPAN ? lg_span : LG_SMALLEST_SPAN;
+}
+
 bool map_init(void) {
     unsigned lg_span = os_address_bits();
-    char *table = NULL;
-    for (; lg_span >= LG_SMALLEST_SPAN; lg_span -= 3) {
-        table = os_page_ops.reserve_readable(classes_bytes(lg_span) + chunks_bytes(lg_span));
-        if (table != NULL) {
-            break;
-        }
+    char *table = reserve_tables(lg_span);
+    if (table == NULL) {
+        lg_span = lg_limited_span();
+        table = reserve_tables(lg_span);
+    }
+    while (table == NULL && lg_span > LG_SMALLEST_SPAN) {
+        lg_span--;
+        table = reserve_tables(lg_span);
     }
     if (table == NULL) {
         return false;
