@@ -25,7 +25,7 @@ struct magazine {
 enum { MAGAZINE_SIZES = 4, MAGAZINE_SMALLEST = 128 };
 
 static inline unsigned magazine_slots(unsigned size_index) {
-    return (unsigned)(((MAGAZINE_SMALLEST << size_index) - sizeof(struct magazine)) /
+    return (unsigned)((((size_t)MAGAZINE_SMALLEST << size_index) - sizeof(struct magazine)) /
                       sizeof(void *));
 }
 
