@@ -3,7 +3,7 @@
  *
  * A slab is the smallest number of granules that holds at least 8 slots and wastes little at its end
  * (2.4 % at most). A cache holds more of the small ones: 124, 60 and 28 slots fill metadata blocks of
- * 1024, 512 and 256 bytes; from 2 KiB up, about 48 KiB of objects.
+ * 1024, 512 and 256 bytes; from 2 KiB up, some 50 to 130 KiB of objects.
  */
 #include "heap/sizeclass.h"
 
@@ -40,14 +40,14 @@ const struct sizeclass sizeclasses[NCLASSES] = {
     {3072, 1398102, 21, 4, 12},
     {3584, 1198373, 18, 4, 12},
     {4096, 1048576, 16, 4, 12},
-    {5120, 838861, 16, 5, 8},
-    {6144, 699051, 8, 3, 8},
-    {7168, 599187, 16, 7, 8},
-    {8192, 524288, 8, 4, 8},
-    {10240, 419431, 8, 5, 4},
-    {12288, 349526, 8, 6, 4},
-    {14336, 299594, 8, 7, 4},
-    {16384, 262144, 8, 8, 4},
+    {5120, 838861, 16, 5, 12},
+    {6144, 699051, 8, 3, 12},
+    {7168, 599187, 16, 7, 12},
+    {8192, 524288, 8, 4, 12},
+    {10240, 419431, 8, 5, 8},
+    {12288, 349526, 8, 6, 8},
+    {14336, 299594, 8, 7, 8},
+    {16384, 262144, 8, 8, 8},
     {20480, 209716, 8, 10, 4},
     {24576, 174763, 8, 12, 4},
     {28672, 149797, 8, 14, 4},
