@@ -93,7 +93,13 @@ static void *resize_large(void *p, size_t size, struct large large) {
         return move(p, old, size);
     }
     void *object = slow_malloc_large(size, 1, false);
-    if (object != NULL && !large_move(large, large_find(object))) {
+    if (object == NULL) {
+        return NULL;
+    }
+    struct large to = large_find(object);
+    if (large_move(large, to)) {
+        slow_dress((char *)object + old, large_usable(to) - old);
+    } else {
         memcpy(object, p, old);
         fast_free(p);
     }

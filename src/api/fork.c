@@ -40,11 +40,14 @@ static void for_arenas(lock_action *action, bool bins) {
     }
 }
 
-/* Every lock of the library, in the order of rank.h. */
-static void for_all(lock_action *action) {
+/* The locks of the library in the order of rank.h, in two parts. */
+static void for_outer(lock_action *action) {
     action(&init_lock);
     action(&threads_lock);
     action(&arenas_lock);
+}
+
+static void for_inner(lock_action *action) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         action(&depots[class].lock);
     }
@@ -63,29 +66,31 @@ static void release(struct lock *lock) {
     lock_release(lock);
 }
 
+/* Once arenas_lock is held, no arena can appear whose purging was not suspended. */
 static void before(void) {
+    rank_allow_equal(true);
+    for_outer(acquire);
     for (unsigned i = 0; i < arenas_count(); i++) {
         purge_suspend(&arenas_get(i)->pages);
     }
-    rank_allow_equal(true);
-    for_all(acquire);
+    for_inner(acquire);
 }
 
-static void resume_purging(void) {
-    rank_allow_equal(false);
+static void after(lock_action *action) {
+    for_inner(action);
     for (unsigned i = 0; i < arenas_count(); i++) {
         purge_resume(&arenas_get(i)->pages);
     }
+    for_outer(action);
+    rank_allow_equal(false);
 }
 
 static void after_in_parent(void) {
-    for_all(release);
-    resume_purging();
+    after(release);
 }
 
 static void after_in_child(void) {
-    for_all(lock_reset);
-    resume_purging();
+    after(lock_reset);
     threads_after_fork();
 }
 

@@ -38,10 +38,13 @@ static inline void bitset_remove_range(uint64_t *set, size_t first, size_t n) {
     }
 }
 
-/* First member (value true) or non-member (value false) at or after `from`; nbits when none. */
-static inline size_t bitset_next(const uint64_t *set, size_t nbits, size_t from, bool value) {
+/* First member (value true) or non-member (value false) at or after `from`; nbits when none. Members
+ * of `except`, if it is not NULL, count as non-members. */
+static inline size_t bitset_next(const uint64_t *set, const uint64_t *except, size_t nbits,
+                                 size_t from, bool value) {
     while (from < nbits) {
-        uint64_t word = (value ? set[from / 64] : ~set[from / 64]) >> (from % 64);
+        uint64_t word = set[from / 64] & (except != NULL ? ~except[from / 64] : ~(uint64_t)0);
+        word = (value ? word : ~word) >> (from % 64);
         if (word != 0) {
             size_t found = from + (size_t)__builtin_ctzll(word);
             return found < nbits ? found : nbits;

@@ -8,7 +8,7 @@
 
 #include "heap/arena.h"
 
-enum { CAP_PART = 8, CAP_MIN = 256 << 10, CAP_MAX = 16 << 20 };
+enum { CAP_PART = 8, CAP_MIN = 256 << 10, CAP_MAX = 16 << 20, SENT_AT_ONCE = 16 };
 
 struct depot depots[NCLASSES];
 
@@ -45,18 +45,19 @@ static void send_home(unsigned class, struct magazine *magazine) {
 
 void depot_park(unsigned class, struct magazine *magazine) {
     struct depot *depot = &depots[class];
-    struct magazine *oldest = NULL;
+    struct magazine *oldest[SENT_AT_ONCE];
+    unsigned n = 0;
     size_t cap = cap_objects(class);
     ASSERT(magazine->count > 0);
     lock_acquire(&depot->lock);
     list_push_front(&depot->magazines, &magazine->link);
     set_count(depot, depot->nobjects + magazine->count);
-    if (depot->nobjects > cap) {
-        oldest = remove_locked(depot, depot->magazines.prev);
+    while (depot->nobjects > cap && n < SENT_AT_ONCE) {
+        oldest[n++] = remove_locked(depot, depot->magazines.prev);
     }
     lock_release(&depot->lock);
-    if (oldest != NULL) {
-        send_home(class, oldest);
+    for (unsigned i = 0; i < n; i++) {
+        send_home(class, oldest[i]);
     }
 }
 

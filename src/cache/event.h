@@ -23,12 +23,14 @@ static inline void event_arm(struct thread *thread, unsigned class) {
 /* Reads the clock and does what is due. */
 void event_poll(void);
 
-/* A slow operation worth `weight` happened. */
+/* A slow operation worth `weight` happened. Ending threads share a struct, and leave this to others. */
 static inline void event_tick(struct thread *thread, unsigned weight) {
-    thread->ticks += weight;
-    if (unlikely(thread->ticks >= EVENT_TICKS)) {
-        thread->ticks = 0;
-        event_poll();
+    if (likely(thread != &gone_thread)) {
+        thread->ticks += weight;
+        if (unlikely(thread->ticks >= EVENT_TICKS)) {
+            thread->ticks = 0;
+            event_poll();
+        }
     }
 }
 

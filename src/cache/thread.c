@@ -97,17 +97,18 @@ static void setup(struct thread *thread) {
     thread->arena = arenas_bind();
 }
 
-/* Counters outlive the thread in its arena. */
+/* Counters outlive the thread in its arena; they move, so that nobody counts them twice. */
 static void retire(struct thread *thread) {
     thread_flush(thread);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         uint64_t n = thread_requests(thread, class);
         if (n != 0) {
+            thread->requests[class] = 0;
+            thread->bins[class].armed = thread->bins[class].left;
             atomic_fetch_add_explicit(&thread->arena->merged_requests[class], n,
                                       memory_order_relaxed);
         }
     }
-    arenas_unbind(thread->arena);
 }
 
 static void unregister(struct thread *thread) {
@@ -125,6 +126,7 @@ static void thread_ends(void *value) {
     }
     this_thread = &gone_thread;
     retire(thread);
+    arenas_unbind(thread->arena);
     unregister(thread);
 }
 
@@ -184,11 +186,14 @@ void threads_visit(void (*visit)(const struct thread *thread, void *context), vo
 }
 
 void threads_after_fork(void) {
+    arenas_unbind_all();
     struct list *node = registry.next;
     while (node != &registry) {
         struct thread *thread = list_entry(node, struct thread, registry_link);
         node = node->next;
-        if (thread != this_thread) {
+        if (thread == this_thread) {
+            arenas_rebind(thread->arena);
+        } else {
             retire(thread);
             unregister(thread);
         }

@@ -83,6 +83,16 @@ void arenas_unbind(struct arena *arena) {
     lock_release(&arenas_lock);
 }
 
+void arenas_unbind_all(void) {
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        atomic_store_explicit(&arenas_get(i)->nthreads, 0, memory_order_relaxed);
+    }
+}
+
+void arenas_rebind(struct arena *arena) {
+    atomic_fetch_add_explicit(&arena->nthreads, 1, memory_order_relaxed);
+}
+
 void arenas_decay(uint64_t now_ns) {
     for (unsigned i = 0; i < arenas_count(); i++) {
         purge_decayed(&arenas_get(i)->pages, now_ns);

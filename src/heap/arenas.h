@@ -29,6 +29,9 @@ unsigned arenas_limit(void);
 /* Counts the calling thread in and out. */
 struct arena *arenas_bind(void);
 void arenas_unbind(struct arena *arena);
+/* In the child of a fork, whose only thread counts itself in again. */
+void arenas_unbind_all(void);
+void arenas_rebind(struct arena *arena);
 
 /* Decay for every arena that is due, whoever asks. */
 void arenas_decay(uint64_t now_ns);

@@ -1,6 +1,8 @@
 /*
  * large.c: large objects: allocation, growth in place, moves by page table, and reports.
  *
+ * Page tables are moved only out of chunks into which none were moved before: a source in several
+ * mappings is refused by older kernels, and may be left half moved by newer ones.
  * Memory that has not been written to since the system gave it is known to be zero, so calloc writes
  * nothing then.
  */
@@ -124,15 +126,37 @@ bool large_resize(struct large large, size_t request) {
     return true;
 }
 
+static bool is_torn(const struct chunk *head) {
+    size_t n = head->nchunks + (head->tail_granules != 0);
+    for (size_t i = 0; i < n; i++) {
+        if (head[i].torn) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tear(struct chunk *head, size_t bytes) {
+    for (size_t i = 0; i < div_round_up(bytes, CHUNK_SIZE); i++) {
+        head[i].torn = true;
+    }
+}
+
+/* All granules of the object move, also what lies behind its usable end: its chunks are clean only if
+ * nothing stays behind. */
 bool large_move(struct large from, struct large to) {
-    size_t bytes = large_usable(from);
-    if (from.run != NULL || to.run != NULL || bytes < MOVE_MIN || large_usable(to) < bytes ||
+    if (from.run != NULL || to.run != NULL) {
+        return false;
+    }
+    size_t bytes = big_granules(from.chunk) << LG_GRANULE;
+    if (bytes < MOVE_MIN || big_granules(to.chunk) << LG_GRANULE < bytes ||
         atomic_load_explicit(&nmoves, memory_order_relaxed) >= MOVE_COUNT_MAX) {
         return false;
     }
-    if (!os_page_ops.move(address_of(from), address_of(to), bytes)) {
+    if (is_torn(from.chunk) || !os_page_ops.move(address_of(from), address_of(to), bytes)) {
         return false;
     }
+    tear(to.chunk, bytes);
     atomic_fetch_add_explicit(&nmoves, 1, memory_order_relaxed);
     free_and_count(from, true);
     return true;

@@ -27,8 +27,9 @@ size_t large_usable(struct large large);
 void large_free(struct large large);
 /* Grows or shrinks in place to hold `request` bytes; false when that is not possible. */
 bool large_resize(struct large large, size_t request);
-/* Moves the contents of `from` into `to`, which is larger, by page tables, and frees `from`; false,
- * and nothing done, where copying is the better or only way. */
+/* Moves the contents of `from` into `to`, which is larger, by page tables, and frees `from`; bytes of
+ * `to` behind the usable size of `from` may hold anything afterwards. false, and nothing done, where
+ * copying is the better or only way. */
 bool large_move(struct large from, struct large to);
 
 /* p is not an object that `call` may be given: says what it looks like, and aborts. */

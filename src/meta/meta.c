@@ -3,14 +3,14 @@
  *
  * Holds:      |used ...... cursor|untouched ........ end|   the current mapping; older ones are full
  * Invariants: cursor is a multiple of CACHE_LINE; bytes from cursor to end have never been written.
- * Locks:      meta_lock guards everything here. A request larger than a mapping gets its own.
+ * Locks:      meta_lock guards everything here. A request of FIRST_MAPPING or more gets its own.
  */
 #include "meta/meta.h"
 
 #include "base/bits.h"
 #include "os/os.h"
 
-enum { FIRST_MAPPING = 256 << 10, LARGEST_MAPPING = 8 << 20 };
+enum { SMALL_MAPPING = 64 << 10, FIRST_MAPPING = 256 << 10, LARGEST_MAPPING = 8 << 20 };
 
 struct lock meta_lock = {.rank = RANK_META};
 
@@ -20,25 +20,28 @@ static size_t next_mapping; /* guarded by meta_lock */
 static _Atomic size_t allocated;
 static _Atomic size_t mapped;
 
-static bool map_more(size_t size) {
-    if (next_mapping == 0) {
-        next_mapping = FIRST_MAPPING;
-    }
-    size_t length = round_up(size > next_mapping ? size : next_mapping, FIRST_MAPPING);
+static char *map_block(size_t length) {
     char *block = os_page_ops.map(length);
-    if (block == NULL && length > round_up(size, 65536)) {
-        length = round_up(size, 65536);
-        block = os_page_ops.map(length);
+    if (block != NULL) {
+        atomic_fetch_add_explicit(&mapped, length, memory_order_relaxed);
+    }
+    return block;
+}
+
+/* What is left of the current mapping is given up: less than FIRST_MAPPING bytes. */
+static bool map_more(size_t size) {
+    size_t length = next_mapping != 0 ? next_mapping : FIRST_MAPPING;
+    char *block = map_block(length);
+    if (block == NULL) {
+        length = round_up(size, SMALL_MAPPING);
+        block = map_block(length);
     }
     if (block == NULL) {
         return false;
     }
     cursor = block;
     end = block + length;
-    atomic_fetch_add_explicit(&mapped, length, memory_order_relaxed);
-    if (next_mapping < LARGEST_MAPPING) {
-        next_mapping *= 2;
-    }
+    next_mapping = length < LARGEST_MAPPING ? 2 * length : LARGEST_MAPPING;
     return true;
 }
 
@@ -46,9 +49,13 @@ void *meta_alloc(size_t size) {
     size = round_up(size, CACHE_LINE);
     void *block = NULL;
     lock_acquire(&meta_lock);
-    if ((size_t)(end - cursor) >= size || map_more(size)) {
+    if (size >= FIRST_MAPPING) {
+        block = map_block(round_up(size, SMALL_MAPPING));
+    } else if ((size_t)(end - cursor) >= size || map_more(size)) {
         block = cursor;
         cursor += size;
+    }
+    if (block != NULL) {
         atomic_fetch_add_explicit(&allocated, size, memory_order_relaxed);
     }
     lock_release(&meta_lock);

@@ -18,8 +18,8 @@ struct os_page_ops {
     void *(*reserve)(size_t size);
     /* Address space that reads as zero; commit() parts of it before writing. NULL when none. */
     void *(*reserve_readable)(size_t size);
-    /* Makes a part of a reservation readable and writable; it reads as zero at first. false: no
-     * memory, nothing changed. */
+    /* Makes a part of a reservation readable and writable; it reads as zero at first. From here on the
+     * system accounts for it, as its overcommit policy says. false: no memory, nothing changed. */
     bool (*commit)(void *address, size_t size);
     /* Reserved, committed, zero. NULL when there is no memory. */
     void *(*map)(size_t size);
@@ -28,7 +28,8 @@ struct os_page_ops {
     /* Lets the system take the memory when it needs it; contents become either kept or zero. */
     bool (*purge_lazy)(void *address, size_t size);
     /* Moves the contents of `from` to `to` (committed, does not overlap) by page tables; afterwards
-     * `from` is committed and reads as zero. false: nothing moved. */
+     * `from` is committed and reads as zero. `from` must not contain an end of what was moved before.
+     * false: nothing moved, and `to` holds nothing of value. */
     bool (*move)(void *from, void *to, size_t size);
     /* Ends a reservation. Failure is ignored: the address space stays unused. */
     void (*release)(void *address, size_t size);

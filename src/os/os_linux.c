@@ -20,18 +20,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/fatal.h"
+
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4 /* Linux 5.7; older kernels answer EINVAL and the caller copies */
 #endif
 
 bool os_linux_move(void *from, void *to, size_t size);
 
-/* MREMAP_FIXED drops what was mapped at `to`; MREMAP_DONTUNMAP leaves `from` mapped and empty. */
+/* MREMAP_FIXED drops what was mapped at `to`, and has done so even when the call fails: then it is
+ * mapped anew. MREMAP_DONTUNMAP leaves `from` mapped and empty. */
 bool os_linux_move(void *from, void *to, size_t size) {
     int saved = errno;
-    void *moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    bool moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
+                 MAP_FAILED;
+    if (!moved && mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                       -1, 0) == MAP_FAILED) {
+        fatal("mremap failed and took the memory it should have moved to with it");
+    }
     errno = saved;
-    return moved != MAP_FAILED;
+    return moved;
 }
 
 uint64_t os_coarse_clock_ns(void) {

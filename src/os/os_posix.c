@@ -18,8 +18,7 @@
 
 static void *map_pages(size_t size, int protection) {
     int saved = errno;
-    void *address =
-        mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *address = mmap(NULL, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     errno = saved;
     return address == MAP_FAILED ? NULL : address;
 }

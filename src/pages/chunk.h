@@ -75,6 +75,7 @@ struct chunk {
         dirty_link;        /* CUT with dirty or muzzy granules: in the owner's list, oldest first */
     _Atomic uint8_t kind;  /* enum chunk_kind */
     uint8_t longest;       /* CUT */
+    bool torn;             /* its memory was moved here by page tables: mappings may end inside */
     uint8_t tail_granules; /* BIG: granules used in the chunk after its whole chunks, 0..127 */
     uint32_t nchunks;      /* BIG: whole chunks, at least 1 */
     size_t usable;         /* BIG: bytes the object may use */

@@ -66,6 +66,11 @@ static bits128 wanted_of(const struct sweep *sweep, const struct chunk *chunk) {
     return whole_pages(sweep->state == PAGES_DIRTY ? chunk->dirty : chunk->muzzy, chunk->free);
 }
 
+/* Granules of a range that are in the state that is purged. */
+static size_t count_in_state(const struct sweep *sweep, const struct chunk *chunk, bits128 range) {
+    return bits128_count((sweep->state == PAGES_DIRTY ? chunk->dirty : chunk->muzzy) & range);
+}
+
 /* Advises a victim and says in what state its granules are now. */
 static void purge_victim(struct sweep *sweep, struct victim *victim) {
     if (!advise(sweep, victim->chunk, victim->range)) {
@@ -89,14 +94,14 @@ static size_t purge_free_chunks(struct sweep *sweep, size_t target) {
         bits128 range = sweep->lazily ? wanted_of(sweep, chunk)
                                       : whole_pages(chunk->dirty | chunk->muzzy, ALL_GRANULES);
         struct victim victim = {chunk, range, chunk->dirty & range, chunk->muzzy & range};
-        size_t before = bits128_count(wanted_of(sweep, chunk));
+        size_t before = count_in_state(sweep, chunk, range);
         purge_victim(sweep, &victim);
         chunk->dirty = (chunk->dirty & ~range) | victim.dirty;
         chunk->muzzy = (chunk->muzzy & ~range) | victim.muzzy;
-        bool stuck = bits128_count(wanted_of(sweep, chunk)) == before;
+        size_t after = count_in_state(sweep, chunk, range);
         space_give(pages->space, chunk, 1, &pages->owner);
-        gone += before;
-        if (stuck) {
+        gone += before - after;
+        if (after == before) {
             break; /* the system refuses: do not take the same chunk for ever */
         }
     }
@@ -119,8 +124,7 @@ static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvict
             continue;
         }
         victims[n++] = (struct victim){chunk, range, chunk->dirty & range, chunk->muzzy & range};
-        collected += bits128_count(sweep->state == PAGES_DIRTY ? chunk->dirty & range
-                                                               : chunk->muzzy & range);
+        collected += count_in_state(sweep, chunk, range);
         pages_hide(pages, chunk, range);
     }
     lock_release(&pages->lock);
@@ -201,6 +205,19 @@ static uint64_t interval_ns(const struct pages *pages) {
     return interval > least ? interval : least;
 }
 
+/* Dirty pages become muzzy first if they may stay that for a while. */
+static bool purges_lazily(const struct pages *pages, enum page_state state) {
+    return state == PAGES_DIRTY && pages->decay[PAGES_MUZZY].ms != 0;
+}
+
+void purge_dirty(struct pages *pages) {
+    if (try_begin(pages)) {
+        purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY),
+                    pages_unused(pages, PAGES_DIRTY));
+        finish(pages);
+    }
+}
+
 void purge_decayed(struct pages *pages, uint64_t now_ns) {
     if (now_ns < atomic_load_explicit(&pages->next_decay_ns, memory_order_relaxed) ||
         !try_begin(pages)) {
@@ -211,7 +228,7 @@ void purge_decayed(struct pages *pages, uint64_t now_ns) {
         struct decay *decay = &pages->decay[state];
         size_t current = pages_unused(pages, (enum page_state)state);
         size_t limit = decay_limit(decay, now_ns, current);
-        bool lazily = state == PAGES_DIRTY && pages->decay[PAGES_MUZZY].ms != 0;
+        bool lazily = purges_lazily(pages, (enum page_state)state);
         purge_state(pages, (enum page_state)state, lazily, current - limit);
         decay_purged(decay, pages_unused(pages, (enum page_state)state));
     }

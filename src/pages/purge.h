@@ -22,10 +22,13 @@ void purge_all(struct pages *pages);
 void purge_suspend(struct pages *pages);
 void purge_resume(struct pages *pages);
 
+/* Purges dirty pages; returns at once when another thread purges. */
+void purge_dirty(struct pages *pages);
+
 /* After memory was freed: purges it at once when dirty_decay_ms is 0. */
 static inline void purge_after_free(struct pages *pages) {
     if (unlikely(atomic_load_explicit(&pages->immediate, memory_order_relaxed))) {
-        purge_all(pages);
+        purge_dirty(pages);
     }
 }
 

@@ -35,14 +35,14 @@ static struct region *region_descriptor(struct space *space, size_t nchunks) {
         }
     }
     size_t words = bitset_words(nchunks);
-    struct region *region = meta_alloc(sizeof(*region) + 2 * words * sizeof(uint64_t));
+    struct region *region =
+        meta_alloc(nchunks * sizeof(struct chunk) + sizeof(*region) + 2 * words * sizeof(uint64_t));
     if (region == NULL) {
         return NULL;
     }
-    region->chunks = meta_alloc(nchunks * sizeof(struct chunk));
-    if (region->chunks == NULL) {
-        return NULL;
-    }
+    struct chunk *chunks = (struct chunk *)region;
+    region = (struct region *)(chunks + nchunks);
+    region->chunks = chunks;
     region->free = (uint64_t *)(region + 1);
     region->dirty = region->free + words;
     region->nchunks = nchunks;
@@ -62,14 +62,19 @@ static void region_enter_map(struct region *region) {
     region->nusable = region->nfree;
 }
 
-static bool region_add(struct space *space, size_t bytes) {
+/* A region whose first `needed` bytes are committed: what the system will not give is refused before
+ * anything is written for it. */
+static bool region_add(struct space *space, size_t bytes, size_t needed) {
     void *reservation = os_page_ops.reserve(bytes + CHUNK_SIZE);
     if (reservation == NULL) {
         return false;
     }
     uintptr_t base = round_up((uintptr_t)reservation, CHUNK_SIZE);
     struct region *region = NULL;
-    if (map_commit(base, bytes)) {
+    size_t first = (size_t)FIRST_COMMIT_CHUNKS << LG_CHUNK;
+    first = first < bytes ? first : bytes;
+    first = first > needed && os_page_ops.commit((void *)base, first) ? first : needed;
+    if (os_page_ops.commit((void *)base, first) && map_commit(base, bytes)) {
         region = region_descriptor(space, bytes >> LG_CHUNK);
     }
     if (region == NULL) {
@@ -77,7 +82,7 @@ static bool region_add(struct space *space, size_t bytes) {
         return false;
     }
     region->base = base;
-    region->ncommitted = 0;
+    region->ncommitted = first >> LG_CHUNK;
     region->nfree = 0;
     region->next = NULL;
     region->reservation = reservation;
@@ -89,6 +94,7 @@ static bool region_add(struct space *space, size_t bytes) {
     }
     *link = region;
     atomic_fetch_add_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&space->committed_bytes, first, memory_order_relaxed);
     return true;
 }
 
@@ -99,7 +105,7 @@ static bool space_grow(struct space *space, size_t n, size_t alignment) {
         return false;
     }
     size_t bytes = space->next_region_bytes > needed ? space->next_region_bytes : needed;
-    while (!region_add(space, bytes)) {
+    while (!region_add(space, bytes, needed)) {
         if (bytes == needed) {
             return false;
         }
@@ -156,7 +162,7 @@ void space_release_regions(struct space *space) {
     struct region **link = &space->regions;
     while (*link != NULL) {
         struct region *region = *link;
-        bool clean = bitset_next(region->dirty, region->nchunks, 0, true) == region->nchunks;
+        bool clean = bitset_next(region->dirty, NULL, region->nchunks, 0, true) == region->nchunks;
         if (region->nfree == region->nusable && clean) {
             *link = region->next;
             region_retire(space, region);
@@ -175,17 +181,18 @@ static size_t align_index(const struct region *region, size_t first, size_t alig
     return first + (round_up(number, alignment) - number);
 }
 
-/* Searches a bitset of the region for n adjacent members; series longer than `longest` are left. */
-static size_t region_find(const struct region *region, const uint64_t *set, size_t n,
-                          size_t alignment, size_t longest) {
-    size_t first = bitset_next(set, region->nchunks, 0, true);
+/* Searches a bitset of the region for n adjacent members; series longer than `longest` are left, and
+ * so are members of `except`, if there is such a set. */
+static size_t region_find(const struct region *region, const uint64_t *set, const uint64_t *except,
+                          size_t n, size_t alignment, size_t longest) {
+    size_t first = bitset_next(set, except, region->nchunks, 0, true);
     while (first < region->nchunks) {
-        size_t end = bitset_next(set, region->nchunks, first, false);
+        size_t end = bitset_next(set, except, region->nchunks, first, false);
         size_t begin = align_index(region, first, alignment);
         if (begin + n <= end && end - first <= longest) {
             return begin;
         }
-        first = bitset_next(set, region->nchunks, end, true);
+        first = bitset_next(set, except, region->nchunks, end, true);
     }
     return region->nchunks;
 }
@@ -219,22 +226,12 @@ static void region_take(struct region *region, size_t first, size_t n) {
     region->nfree -= n;
 }
 
-static struct chunk *space_find(struct space *space, size_t n, size_t alignment) {
+static struct chunk *find_dirty(struct space *space, size_t n, size_t alignment) {
     size_t fit = opts.lg_extent_max_active_fit;
     size_t longest = fit >= 40 ? SIZE_MAX : n << fit;
     for (struct region *region = space->regions; region != NULL; region = region->next) {
-        size_t first = region_find(region, region->dirty, n, alignment, longest);
+        size_t first = region_find(region, region->dirty, NULL, n, alignment, longest);
         if (first < region->nchunks) {
-            region_take(region, first, n);
-            return &region->chunks[first];
-        }
-    }
-    for (struct region *region = space->regions; region != NULL; region = region->next) {
-        if (region->nfree < n) {
-            continue;
-        }
-        size_t first = region_find(region, region->free, n, alignment, SIZE_MAX);
-        if (first < region->nchunks && region_commit(space, region, first + n)) {
             region_take(region, first, n);
             return &region->chunks[first];
         }
@@ -242,11 +239,40 @@ static struct chunk *space_find(struct space *space, size_t n, size_t alignment)
     return NULL;
 }
 
+/* *refused: there was room, but the system did not commit it. */
+static struct chunk *find_free(struct space *space, size_t n, size_t alignment, bool clean,
+                               bool *refused) {
+    for (struct region *region = space->regions; region != NULL; region = region->next) {
+        if (region->nfree < n) {
+            continue;
+        }
+        const uint64_t *except = clean ? region->dirty : NULL;
+        size_t first = region_find(region, region->free, except, n, alignment, SIZE_MAX);
+        if (first == region->nchunks) {
+            continue;
+        }
+        if (region_commit(space, region, first + n)) {
+            region_take(region, first, n);
+            return &region->chunks[first];
+        }
+        *refused = true;
+    }
+    return NULL;
+}
+
+/* Another region would be of no use where committing is refused. */
 struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
+    bool refused = false;
     lock_acquire(&space->lock);
-    struct chunk *chunk = space_find(space, n, alignment);
-    if (chunk == NULL && space_grow(space, n, alignment)) {
-        chunk = space_find(space, n, alignment);
+    struct chunk *chunk = find_dirty(space, n, alignment);
+    if (chunk == NULL) {
+        chunk = find_free(space, n, alignment, true, &refused);
+    }
+    if (chunk == NULL) {
+        chunk = find_free(space, n, alignment, false, &refused);
+    }
+    if (chunk == NULL && !refused && space_grow(space, n, alignment)) {
+        chunk = find_free(space, n, alignment, true, &refused);
     }
     lock_release(&space->lock);
     return chunk;
@@ -255,7 +281,7 @@ struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
 bool space_take_at(struct space *space, struct region *region, size_t first, size_t n) {
     lock_acquire(&space->lock);
     bool free = first + n <= region->nchunks &&
-                bitset_next(region->free, first + n, first, false) == first + n &&
+                bitset_next(region->free, NULL, first + n, first, false) == first + n &&
                 region_commit(space, region, first + n);
     if (free) {
         region_take(region, first, n);
@@ -291,7 +317,7 @@ struct chunk *space_take_purgeable(struct space *space, const struct page_owner 
     lock_acquire(&space->lock);
     for (struct region *region = space->regions; region != NULL && found == NULL;
          region = region->next) {
-        size_t i = bitset_next(region->dirty, region->nchunks, 0, true);
+        size_t i = bitset_next(region->dirty, NULL, region->nchunks, 0, true);
         while (i < region->nchunks) {
             struct chunk *chunk = &region->chunks[i];
             bits128 wanted = muzzy ? chunk->muzzy : chunk->dirty;
@@ -300,7 +326,7 @@ struct chunk *space_take_purgeable(struct space *space, const struct page_owner 
                 found = chunk;
                 break;
             }
-            i = bitset_next(region->dirty, region->nchunks, i + 1, true);
+            i = bitset_next(region->dirty, NULL, region->nchunks, i + 1, true);
         }
     }
     lock_release(&space->lock);

@@ -1,0 +1,189 @@
+/*
+ * depot_test.c: parking and taking magazines, the cap, the way home, and trimming.
+ */
+#include "unit/cache/cache_objects.h"
+
+#include <pthread.h>
+
+#include "cache/depot.h"
+
+enum { THREADS = 4, CAP_MIN_BYTES = 256 << 10 };
+
+static void check(unsigned class, size_t nobjects) {
+    struct depot *depot = &depots[class];
+    size_t sum = 0;
+    for (struct list *node = depot->magazines.next; node != &depot->magazines; node = node->next) {
+        const struct magazine *magazine = list_entry(node, struct magazine, link);
+        assert_true(magazine->count > 0 && magazine->count <= magazine->capacity);
+        sum += magazine->count;
+    }
+    assert_int_equal(sum, nobjects);
+    assert_int_equal(depot->nobjects, nobjects);
+    assert_int_equal(depot->parked, nobjects);
+    assert_true(depot->low_water <= nobjects);
+    assert_int_equal(depot->lock.word, LOCK_FREE);
+}
+
+static void test_newest_first(void **state) {
+    (void)state;
+    enum { CLASS = 9, N = 5 };
+    struct magazine *magazines[N];
+    assert_null(depot_take(CLASS));
+    size_t sum = 0;
+    for (unsigned i = 0; i < N; i++) {
+        magazines[i] = new_magazine(CLASS, 10 + i);
+        depot_park(CLASS, magazines[i]);
+        sum += 10 + i;
+        check(CLASS, sum);
+    }
+    for (unsigned i = N; i-- > 0;) {
+        assert_ptr_equal(depot_take(CLASS), magazines[i]);
+        assert_int_equal(magazines[i]->count, 10 + i);
+        assert_false(list_is_member(&magazines[i]->link));
+        sum -= 10 + i;
+        check(CLASS, sum);
+        drop_magazine(CLASS, magazines[i]);
+    }
+    assert_null(depot_take(CLASS));
+    assert_int_equal(objects_out(CLASS), 0);
+}
+
+/* Beyond the cap the oldest go home. */
+static void test_cap(void **state) {
+    (void)state;
+    enum { CLASS = 29, FULL = 12 }; /* 4 KiB, so 64 objects make the least cap */
+    size_t cap = CAP_MIN_BYTES / sizeclasses[CLASS].size;
+    for (unsigned i = 0; i < 40; i++) {
+        depot_park(CLASS, new_magazine(CLASS, FULL));
+        assert_true(depots[CLASS].parked <= cap);
+        assert_true(i < 5 || depots[CLASS].parked + FULL > cap);
+        check(CLASS, depots[CLASS].parked);
+        assert_int_equal(objects_out(CLASS), depots[CLASS].parked);
+    }
+    depots_trim(true);
+    check(CLASS, 0);
+    assert_int_equal(objects_out(CLASS), 0);
+}
+
+/* The cap holds as well when the oldest magazines have few objects and those that follow many. */
+static void test_cap_with_small_magazines(void **state) {
+    (void)state;
+    enum { CLASS = 29, FULL = 12 };
+    size_t cap = CAP_MIN_BYTES / sizeclasses[CLASS].size;
+    for (unsigned i = 0; i < cap; i++) {
+        depot_park(CLASS, new_magazine(CLASS, 1));
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        depot_park(CLASS, new_magazine(CLASS, FULL));
+        if (depots[CLASS].parked > cap + FULL) {
+            size_t parked = depots[CLASS].parked;
+            depots_trim(true);
+            fail_msg("%zu objects parked, the cap is %zu", parked, cap);
+        }
+    }
+    depots_trim(true);
+    check(CLASS, 0);
+}
+
+/* Half of what nobody asked for since the last time goes, oldest first. */
+static void test_trim(void **state) {
+    (void)state;
+    enum { CLASS = 5, N = 16, EACH = 10 };
+    depots_trim(false);
+    for (unsigned i = 0; i < N; i++) {
+        depot_park(CLASS, new_magazine(CLASS, EACH));
+    }
+    depots_trim(false); /* all of it is new: it was not there a while ago */
+    check(CLASS, N * EACH);
+    struct magazine *busy[4]; /* a few are in use now and then */
+    for (unsigned i = 0; i < 4; i++) {
+        busy[i] = depot_take(CLASS);
+    }
+    for (unsigned i = 4; i-- > 0;) {
+        depot_park(CLASS, busy[i]);
+    }
+    depots_trim(false);
+    check(CLASS, N * EACH - (N - 4) * EACH / 2);
+    assert_ptr_equal(list_entry(depots[CLASS].magazines.next, struct magazine, link), busy[0]);
+    size_t last = depots[CLASS].parked;
+    for (unsigned i = 0; i < 12; i++) { /* unused, it all goes in time */
+        depots_trim(false);
+        assert_true(depots[CLASS].parked < last || last == 0);
+        last = depots[CLASS].parked;
+        check(CLASS, last);
+    }
+    assert_int_equal(last, 0);
+    assert_int_equal(objects_out(CLASS), 0);
+}
+
+static void test_trim_all(void **state) {
+    (void)state;
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        depot_park(class, new_magazine(class, 1 + class % 4));
+        check(class, 1 + class % 4);
+    }
+    depots_trim(true);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        check(class, 0);
+        assert_int_equal(objects_out(class), 0);
+    }
+}
+
+static void *exchange(void *argument) {
+    struct prng prng = {(uintptr_t)argument};
+    for (unsigned i = 0; i < unit_steps(20000); i++) {
+        unsigned class = 1 + (unsigned)prng_below(&prng, 3);
+        struct magazine *magazine = depot_take(class);
+        if (magazine == NULL || prng_one_in(&prng, 4)) {
+            struct magazine *fresh = magazine_get(28);
+            fresh->count = arena_fill(arenas_get(0), class, fresh->slot, 28);
+            depot_park(class, fresh);
+        }
+        if (magazine != NULL) {
+            for (unsigned k = 0; k < magazine->count; k++) { /* nobody else has them */
+                *(uintptr_t *)magazine->slot[k] = (uintptr_t)magazine;
+            }
+            for (unsigned k = 0; k < magazine->count; k++) {
+                if (*(uintptr_t *)magazine->slot[k] != (uintptr_t)magazine) {
+                    abort();
+                }
+            }
+            depot_park(class, magazine);
+        }
+        if (prng_one_in(&prng, 1000)) {
+            depots_trim(prng_one_in(&prng, 2));
+        }
+    }
+    return NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    pthread_t threads[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, exchange, (void *)i), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (unsigned class = 1; class <= 3; class ++) {
+        check(class, depots[class].parked);
+        assert_int_equal(objects_out(class), depots[class].parked);
+    }
+    depots_trim(true);
+    assert_int_equal(objects_out(1) + objects_out(2) + objects_out(3), 0);
+    arenas_check();
+}
+
+int main(void) {
+    unit_start();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_newest_first),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_cap_with_small_magazines),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_trim_all),
+        cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

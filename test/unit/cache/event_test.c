@@ -1,0 +1,121 @@
+/*
+ * event_test.c: when housekeeping happens, and what trimming everything leaves.
+ */
+#include "unit/cache/cache_objects.h"
+
+#include <pthread.h>
+
+#include "cache/depot.h"
+#include "cache/event.h"
+#include "opt/opt.h"
+
+void *ashlar_malloc(size_t size);
+void ashlar_free(void *p);
+
+static void test_arm(void **state) {
+    (void)state;
+    static struct thread thread;
+    event_arm(&thread, 7);
+    assert_int_equal(thread.requests[7], 0);
+    assert_int_equal(thread.bins[7].left, EVENT_REQUESTS);
+    assert_int_equal(thread_requests(&thread, 7), 0);
+    thread.bins[7].left -= 10;
+    assert_int_equal(thread_requests(&thread, 7), 10);
+    event_arm(&thread, 7); /* early */
+    assert_int_equal(thread_requests(&thread, 7), 10);
+    thread.bins[7].left = -1; /* the countdown has ended */
+    assert_int_equal(thread_requests(&thread, 7), 10 + EVENT_REQUESTS + 1);
+    event_arm(&thread, 7);
+    assert_int_equal(thread_requests(&thread, 7), 10 + EVENT_REQUESTS + 1);
+    assert_int_equal(thread.bins[7].left, EVENT_REQUESTS);
+}
+
+static void test_ticks(void **state) {
+    (void)state;
+    static struct thread thread;
+    for (unsigned i = 1; i <= 3 * EVENT_TICKS; i++) {
+        event_tick(&thread, 1);
+        assert_int_equal(thread.ticks, i % EVENT_TICKS);
+    }
+    event_tick(&thread, EVENT_TICKS - 1);
+    event_tick(&thread, 8);
+    assert_int_equal(thread.ticks, 0);
+}
+
+/* Decay needs no thread of its own: slow operations of any kind drive it. */
+static void test_decay_by_use(void **state) {
+    (void)state;
+    struct arena *arena = arenas_get(0);
+    assert_true(opts.dirty_decay_ms > 0);
+    decay_init(&arena->pages.decay[PAGES_DIRTY], 100);
+    arena->pages.next_decay_ns = 0;
+    void *p = ashlar_malloc((size_t)20 << 20);
+    memset(p, 1, (size_t)20 << 20);
+    ashlar_free(p);
+    assert_true(pages_unused(&arena->pages, PAGES_DIRTY) >= 20 * 64);
+    struct timespec begin, now;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        ashlar_free(ashlar_malloc(100000));
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (pages_unused(&arena->pages, PAGES_DIRTY) > 64 && now.tv_sec - begin.tv_sec < 4);
+    assert_true(pages_unused(&arena->pages, PAGES_DIRTY) <= 64);
+    decay_init(&arena->pages.decay[PAGES_DIRTY], opts.dirty_decay_ms);
+}
+
+static void test_trim_all(void **state) {
+    (void)state;
+    void *held[2000];
+    event_trim_all();
+    size_t active = arenas_get(0)->pages.nactive;
+    for (unsigned i = 0; i < 2000; i++) {
+        held[i] = ashlar_malloc(i * 11);
+        memset(held[i], 1, i * 11);
+    }
+    assert_true(arenas_get(0)->pages.nactive > active + 100);
+    for (unsigned i = 0; i < 2000; i++) {
+        ashlar_free(held[i]);
+    }
+    event_trim_all();
+    assert_int_equal(arenas_get(0)->pages.nactive, active);
+    assert_int_equal(active, 0);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        assert_int_equal(depots[class].parked, 0);
+        assert_int_equal(objects_out(class), 0);
+        assert_int_equal(thread_cached(this_thread, class), 0);
+    }
+    for (unsigned i = 0; i < arenas_count(); i++) {
+        assert_int_equal(pages_unused(&arenas_get(i)->pages, PAGES_DIRTY), 0);
+    }
+    arenas_check();
+}
+
+static void *trim(void *argument) {
+    (void)argument;
+    event_trim_all(); /* before the thread has anything */
+    if (this_thread != &boot_thread) {
+        abort();
+    }
+    ashlar_free(ashlar_malloc(1));
+    event_trim_all();
+    event_poll();
+    return NULL;
+}
+
+static void test_new_thread(void **state) {
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, trim, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
+int main(void) {
+    unit_start();
+    ashlar_free(ashlar_malloc(1));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arm),        cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_trim_all),   cmocka_unit_test(test_decay_by_use),
+        cmocka_unit_test(test_new_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
