@@ -138,6 +138,10 @@ def main():
     program = sys.argv[1]
     need_programs({"strace": "strace"})
     test = Comparison("startup", programs={})
+    # Pages of a file just built count as dirty until they are written.
+    for path in (program, test.library):
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
     memory, calls, places = {}, {}, {}
     for side in test.sides():
         memory[side.name], places[side.name] = measured(

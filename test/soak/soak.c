@@ -391,17 +391,20 @@ static size_t settle(double start, size_t bound, struct random *random) {
 
 static void print_report(double seconds, size_t bound, size_t settled) {
     size_t peak = 0;
+    size_t peak_live = 0;
     printf(
         "{\n  \"seconds\": %.1f,\n  \"operations\": %lu,\n  \"threads\": %lu,\n  \"forks\": %lu,\n",
         seconds, atomic_load(&operations), atomic_load(&threads_started), forks);
     printf("  \"rss_over_time\": [");
     for (unsigned at = 0; at < sample_count; at++) {
         peak = samples[at].resident > peak ? samples[at].resident : peak;
+        peak_live = samples[at].live > peak_live ? samples[at].live : peak_live;
         printf("%s\n    {\"s\": %.2f, \"rss\": %zu, \"live\": %zu}", at == 0 ? "" : ",",
                samples[at].seconds, samples[at].resident, samples[at].live);
     }
-    printf("\n  ],\n  \"peak_rss\": %zu,\n  \"live_requested\": %zu,\n  \"live_bytes\": %zu,\n",
-           peak, live_set_requested, live_set_bytes);
+    printf("\n  ],\n  \"peak_rss\": %zu,\n  \"peak_live\": %zu,\n", peak, peak_live);
+    printf("  \"live_requested\": %zu,\n  \"live_bytes\": %zu,\n", live_set_requested,
+           live_set_bytes);
     printf("  \"settled_rss\": %zu,\n  \"settled_bound\": %zu,\n  \"errors\": %lu\n}\n", settled,
            bound, atomic_load(&errors));
 }
