@@ -54,6 +54,8 @@ set(ASHLAR_LIBRARY_FLAGS
     -ftls-model=initial-exec
     # The library is opened early and bound at once (-z now), so calls to libc need no stub.
     -fno-plt
+    # What a build does not call, such as the walkers of debug builds, is left out by the linker.
+    -ffunction-sections -fdata-sections
     # A new handler may throw through our frames.
     -fasynchronous-unwind-tables)
 
@@ -66,6 +68,8 @@ foreach(name IN ITEMS malloc calloc realloc reallocarray free aligned_alloc mema
 endforeach()
 
 set(ASHLAR_LINK_FLAGS
+    # One mapping for code and constants: fewer pages in memory for a small program.
+    -Wl,--gc-sections -Wl,-z,noseparate-code
     # Threads that end after dlclose still run our destructors: never unmap the code.
     -Wl,-z,nodelete
     # Binding lazily would run the dynamic linker, which allocates, in the middle of malloc.

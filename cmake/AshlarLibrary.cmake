@@ -13,6 +13,16 @@ foreach(layer IN LISTS ASHLAR_LAYERS)
     endforeach()
 endforeach()
 
+# What runs once or seldom is compiled for size: the code of a small program counts as its memory.
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    foreach(source IN LISTS ASHLAR_SOURCES_BASE ASHLAR_SOURCES_OS ASHLAR_SOURCES_OPT
+            ASHLAR_SOURCES_META ASHLAR_SOURCES_STATS ASHLAR_SOURCES_CTL ITEMS api/init.c api/fork.c
+            pages/purge.c pages/region.c heap/arenas.c)
+        set_source_files_properties("${PROJECT_SOURCE_DIR}/src/${source}" PROPERTIES
+            COMPILE_OPTIONS -Os)
+    endforeach()
+endif()
+
 set(ASHLAR_INCLUDE_DIRECTORIES
     "${PROJECT_SOURCE_DIR}/src"
     "${PROJECT_SOURCE_DIR}/include"

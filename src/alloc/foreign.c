@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/bits.h"
 #include "os/os.h"
+#include "pages/chunk.h"
 
 void *__libc_realloc(void *p, size_t size) WEAK;
 void __libc_free(void *p) WEAK;
@@ -26,11 +26,18 @@ struct libc_chunk {
     size_t size;     /* low three bits are flags */
 };
 
-/* The chunk header of a plausible object. */
+/* The chunk header of a plausible object. Nothing inside our own chunks is foreign. Outside the brk heap
+ * the header may not even be mapped. */
 static bool read_header(const void *p, struct libc_chunk *header) {
     uintptr_t address = (uintptr_t)p;
     if (!config_interposes || __libc_free == NULL || address % 16 != 0 || address < 4096 ||
-        !os_is_readable((const char *)p - sizeof(*header), sizeof(*header))) {
+        chunk_find_at(p) != NULL) {
+        return false;
+    }
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    bool in_brk = os_brk_heap(&begin, &end) && address - sizeof(*header) >= begin && address < end;
+    if (!in_brk && !os_is_readable((const char *)p - sizeof(*header), sizeof(*header))) {
         return false;
     }
     memcpy(header, (const char *)p - sizeof(*header), sizeof(*header));
@@ -52,8 +59,7 @@ static bool read_header(const void *p, struct libc_chunk *header) {
         memcpy(&arena, (const void *)heap, sizeof(arena));
         return arena != 0 && os_is_readable((const void *)arena, sizeof(arena));
     }
-    uintptr_t begin, end;
-    return os_brk_heap(&begin, &end) && start >= begin && start < end && size <= end - start;
+    return in_brk && size <= end - start;
 }
 
 bool foreign_free(void *p) {

@@ -59,17 +59,15 @@ static void read_options(void) {
     }
 }
 
+/* May be called again after it failed for want of memory; what was done is not done twice. */
 static bool start_locked(void) {
     read_options();
     size_t page = os_page_size();
     purge_page_size = opts.page_size > page ? opts.page_size : page;
-    if (!map_init() || !arenas_init()) {
+    if (!map_init() || !arenas_init() || !threads_init()) {
         return false;
     }
     depots_init();
-    if (!threads_init()) {
-        return false;
-    }
     fork_register();
     return true;
 }

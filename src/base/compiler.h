@@ -19,7 +19,6 @@
 #define EXPORT __attribute__((visibility("default")))
 #define WEAK __attribute__((weak))
 #define ALIGNED(n) __attribute__((aligned(n)))
-#define UNUSED __attribute__((unused))
 
 /* The one thread-local variable: initial-exec, so that it is one load away and never allocated
  * lazily; 8 bytes, so that dlopen finds room for it in the static TLS surplus. */

@@ -20,8 +20,8 @@ static void *const dummy[1];
 #define DUMMY_BIN                                                                                  \
     { .top = (void **)(uintptr_t)&dummy[0], .limit = (void **)(uintptr_t)&dummy[1] }
 
-struct thread boot_thread = {.bins = {[0 ... THREAD_BINS - 1] = DUMMY_BIN}};
-struct thread gone_thread = {.bins = {[0 ... THREAD_BINS - 1] = DUMMY_BIN}};
+struct thread boot_thread = {.bins = {[0 ... NCLASSES - 1] = DUMMY_BIN}};
+struct thread gone_thread; /* its bins are set by threads_init, which saves as many relocations */
 TLS_INITIAL_EXEC struct thread *this_thread = &boot_thread;
 
 struct lock threads_lock = {.rank = RANK_THREADS};
@@ -76,12 +76,10 @@ void thread_flush(struct thread *thread) {
 }
 
 static void setup(struct thread *thread) {
-    for (unsigned class = 0; class < THREAD_BINS; class ++) {
+    for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(thread, class);
         thread->bins[class].left = 0;
         thread->bins[class].armed = 0;
-    }
-    for (unsigned class = 0; class < NCLASSES; class ++) {
         thread->loaded[class] = NULL;
         atomic_store_explicit(&thread->spare[class], NULL, memory_order_relaxed);
         thread->requests[class] = 0;
@@ -132,6 +130,9 @@ static void thread_ends(void *value) {
 
 bool threads_init(void) {
     gone_thread.arena = arenas_get(0);
+    for (unsigned class = 0; class < NCLASSES; class ++) {
+        thread_load_dummy(&gone_thread, class);
+    }
     return pthread_key_create(&key, thread_ends) == 0;
 }
 
@@ -147,8 +148,11 @@ static struct thread *start_thread(void) {
     list_push_back(&registry, &thread->registry_link);
     lock_release(&threads_lock);
     this_thread = thread;
-    pthread_setspecific(key, thread); /* may allocate, and then finds the thread set up */
-    return thread;
+    /* May allocate, and then finds the thread set up. Without it nobody would hear of the end. */
+    if (pthread_setspecific(key, thread) != 0) {
+        thread_ends(thread);
+    }
+    return this_thread;
 }
 
 struct thread *thread_enter_first(void) {

@@ -26,10 +26,8 @@ struct cache_bin {
     int32_t armed; /* what `left` was last set to */
 };
 
-enum { THREAD_BINS = 64 }; /* more than NCLASSES: any byte of the class map may index it */
-
 struct thread {
-    struct cache_bin bins[THREAD_BINS];
+    struct cache_bin bins[NCLASSES];
     /* Everything below is for slow paths. */
     struct magazine *loaded[NCLASSES];
     struct magazine *_Atomic spare[NCLASSES];

@@ -54,7 +54,7 @@ unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned 
         bin_add_locked(bin, slab);
         taken = bin_take_locked(bin, slots + want, want);
     }
-    bin_count(&bin->nfills, 1);
+    counter_add(&bin->nfills, 1);
     lock_release(&bin->lock);
     if (taken < want) {
         memmove(slots, slots + (want - taken), taken * sizeof(void *));
@@ -111,11 +111,12 @@ static unsigned drain_arena(struct arena *arena, unsigned class, struct returnin
         }
         unsigned slot = slab_slot_of(slab, all[i].object);
         if (unlikely(slot == NO_SLOT || !bin_put_locked(bin, slab, slot))) {
+            lock_release(&bin->lock); /* a handler of SIGABRT may allocate */
             report_bad_object(class, all[i].object, slab);
         }
     }
-    bin_count(&bin->ndalloc, n - others);
-    bin_count(&bin->nflushes, 1);
+    counter_add(&bin->ndalloc, n - others);
+    counter_add(&bin->nflushes, 1);
     unsigned nsurplus = bin_surplus_locked(bin, class, false, surplus);
     lock_release(&bin->lock);
     destroy_slabs(arena, class, surplus, nsurplus);

@@ -37,7 +37,7 @@ unsigned arenas_limit(void) {
 static struct arena *create_locked(void) {
     lock_assert_held(&arenas_lock);
     unsigned index = arenas_count();
-    struct arena *arena = meta_alloc(sizeof(*arena));
+    struct arena *arena = index < ARENAS_MAX ? meta_alloc(sizeof(*arena)) : NULL;
     if (arena == NULL) {
         return NULL;
     }
@@ -48,6 +48,9 @@ static struct arena *create_locked(void) {
 }
 
 bool arenas_init(void) {
+    if (arenas_count() != 0) {
+        return true;
+    }
     space_init(&arenas_space);
     lock_acquire(&arenas_lock);
     bool created = create_locked() != NULL;

@@ -13,11 +13,6 @@ enum {
     KEPT_PART = 8,          /* and at most one in so many of the bin's slabs */
 };
 
-static void count_slabs(_Atomic size_t *counter, int change) {
-    size_t old = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, old + (size_t)change, memory_order_relaxed);
-}
-
 void bin_init(struct bin *bin) {
     *bin = (struct bin){0};
     lock_init(&bin->lock, RANK_BIN);
@@ -38,7 +33,7 @@ static unsigned fullness_of(const struct run *slab) {
 
 static void unlist(struct bin *bin, struct run *slab) {
     if (slab->fullness == NOT_LISTED) {
-        count_slabs(&bin->nfull, -1);
+        gauge_add(&bin->nfull, -1);
         return;
     }
     list_remove(&slab->link);
@@ -52,7 +47,7 @@ static void unlist(struct bin *bin, struct run *slab) {
 static void enlist(struct bin *bin, struct run *slab, unsigned fullness) {
     slab->fullness = (uint8_t)fullness;
     if (fullness == NOT_LISTED) {
-        count_slabs(&bin->nfull, 1);
+        gauge_add(&bin->nfull, 1);
     } else if (fullness == ALL_FREE) {
         list_push_front(&bin->empty, &slab->link);
         bin->nempty++;
@@ -82,15 +77,15 @@ unsigned bin_take_locked(struct bin *bin, void **end, unsigned want) {
             enlist(bin, slab, fullness);
         }
     }
-    bin_count(&bin->nmalloc, taken);
+    counter_add(&bin->nmalloc, taken);
     return taken;
 }
 
 void bin_add_locked(struct bin *bin, struct run *slab) {
     lock_assert_held(&bin->lock);
     enlist(bin, slab, ALL_FREE);
-    bin_count(&bin->ncreated, 1);
-    count_slabs(&bin->nslabs, 1);
+    counter_add(&bin->ncreated, 1);
+    gauge_add(&bin->nslabs, 1);
 }
 
 bool bin_put_locked(struct bin *bin, struct run *slab, unsigned slot) {
@@ -120,7 +115,7 @@ unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
     while (bin->nempty > keep && n < BIN_MAX_RELEASED) {
         struct run *slab = list_entry(bin->empty.prev, struct run, link); /* longest unused */
         unlist(bin, slab);
-        count_slabs(&bin->nslabs, -1);
+        gauge_add(&bin->nslabs, -1);
         released[n++] = slab;
     }
     return n;

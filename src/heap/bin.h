@@ -44,9 +44,4 @@ unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
 
 void bin_check(struct bin *bin, unsigned class);
 
-static inline void bin_count(_Atomic uint64_t *counter, uint64_t n) {
-    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, old + n, memory_order_relaxed);
-}
-
 #endif

@@ -30,7 +30,7 @@ static char *map_block(size_t length) {
 
 /* What is left of the current mapping is given up: less than FIRST_MAPPING bytes. */
 static bool map_more(size_t size) {
-    size_t length = next_mapping != 0 ? next_mapping : FIRST_MAPPING;
+    size_t length = next_mapping > FIRST_MAPPING ? next_mapping : FIRST_MAPPING;
     char *block = map_block(length);
     if (block == NULL) {
         length = round_up(size, SMALL_MAPPING);

@@ -1,6 +1,8 @@
 /*
  * os.h: everything the allocator asks of the operating system.
  *
+ * Nothing here is a cancellation point of pthreads, and nothing changes errno.
+ *
  * Holds: the contract. os_posix.c implements what all Unix systems share, os_linux.c the rest; a port
  * writes a file beside them. Nothing here allocates with malloc or uses stdio.
  * Memory comes through os_page_ops, a table of functions, so that a test can make the Nth call fail.
@@ -66,7 +68,11 @@ uint64_t os_clock_ns(void);
 void os_wait(const uint32_t *word, uint32_t expected);
 void os_wake_one(const uint32_t *word);
 
-void os_yield(void);
+/* Sleeps about so long; not a cancellation point. */
+void os_sleep_us(unsigned us);
+
+/* Small processes should not pay for a huge page with their first byte. A hint. */
+void os_avoid_huge_pages(void *address, size_t size);
 
 /* Writes all of text to a file descriptor, as far as it can. */
 void os_write(int fd, const char *text, size_t length);

@@ -12,14 +12,17 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "os/fatal.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -28,14 +31,23 @@
 
 bool os_linux_move(void *from, void *to, size_t size);
 
-/* MREMAP_FIXED drops what was mapped at `to`, and has done so even when the call fails: then it is
- * mapped anew. MREMAP_DONTUNMAP leaves `from` mapped and empty. */
+/* MREMAP_FIXED drops what was mapped at `to`, in some cases even when the call fails: then it is mapped
+ * anew, unless it is still there. MREMAP_DONTUNMAP leaves `from` mapped and empty; kernels that do not
+ * know it are not asked twice. */
 bool os_linux_move(void *from, void *to, size_t size) {
+    static _Atomic bool unknown;
+    if (atomic_load_explicit(&unknown, memory_order_relaxed)) {
+        return false;
+    }
     int saved = errno;
     bool moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
                  MAP_FAILED;
-    if (!moved && mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                       -1, 0) == MAP_FAILED) {
+    if (!moved && errno == EINVAL) {
+        atomic_store_explicit(&unknown, true, memory_order_relaxed);
+    } else if (!moved &&
+               mmap(to, size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED &&
+               errno != EEXIST) {
         fatal("mremap failed and took the memory it should have moved to with it");
     }
     errno = saved;
@@ -46,6 +58,39 @@ uint64_t os_coarse_clock_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The stack may lie low (MAP_32BIT, makecontext); what the kernel put on the first stack does not. */
+unsigned os_address_bits(void) {
+    char here;
+    uintptr_t highest = (uintptr_t)&here;
+    uintptr_t first_stack = getauxval(AT_RANDOM);
+    highest = first_stack > highest ? first_stack : highest;
+    return lg_floor(highest) + 1;
+}
+
+void os_sleep_us(unsigned us) {
+    int saved = errno;
+    struct timespec time = {.tv_nsec = (long)us * 1000};
+    syscall(SYS_nanosleep, &time, NULL);
+    errno = saved;
+}
+
+/* The C library's write is a cancellation point, and a thread must not end with our locks. */
+void os_write(int fd, const char *text, size_t length) {
+    int saved = errno;
+    while (length > 0) {
+        long written = syscall(SYS_write, fd, text, length);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            break;
+        }
+        text += written;
+        length -= (size_t)written;
+    }
+    errno = saved;
 }
 
 void os_wait(const uint32_t *word, uint32_t expected) {
@@ -80,12 +125,12 @@ bool os_is_readable(const void *address, size_t size) {
 /* Field n (1-based) of /proc/self/stat; the second is a name in parentheses that may hold anything. */
 static bool read_stat_field(unsigned n, uint64_t *value) {
     char text[2048];
-    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/stat", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
-    ssize_t length = read(fd, text, sizeof(text) - 1);
-    close(fd);
+    long length = syscall(SYS_read, fd, text, sizeof(text) - 1);
+    syscall(SYS_close, fd);
     if (length <= 0) {
         return false;
     }

@@ -7,7 +7,6 @@
 #include "os/os.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -81,11 +80,6 @@ size_t os_page_size(void) {
     return size >= 4096 && is_power_of_two((size_t)size) ? (size_t)size : 4096;
 }
 
-unsigned os_address_bits(void) {
-    char here;
-    return lg_floor((uintptr_t)&here) + 1;
-}
-
 size_t os_address_space_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
@@ -100,24 +94,13 @@ uint64_t os_clock_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void os_yield(void) {
-    sched_yield();
-}
-
-void os_write(int fd, const char *text, size_t length) {
-    int saved = errno;
-    while (length > 0) {
-        ssize_t written = write(fd, text, length);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            break;
-        }
-        text += written;
-        length -= (size_t)written;
-    }
-    errno = saved;
+void os_avoid_huge_pages(void *address, size_t size) {
+#ifdef MADV_NOHUGEPAGE
+    advise(address, size, MADV_NOHUGEPAGE);
+#else
+    (void)address;
+    (void)size;
+#endif
 }
 
 bool os_read_link(const char *path, char *buffer, size_t capacity) {

@@ -14,8 +14,7 @@
 #ifndef ASHLAR_PAGES_CHUNK_H
 #define ASHLAR_PAGES_CHUNK_H
 
-#include <stdatomic.h>
-
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/list.h"
 #include "pages/map.h"

@@ -15,6 +15,7 @@ enum { LG_SMALLEST_SPAN = 32, LG_LIMITED_SPAN = 41 };
 static _Atomic uint8_t no_class;
 static struct chunk *_Atomic no_chunk;
 
+bool map_is_short;
 struct map map = {.classes = &no_class, .chunks = &no_chunk};
 
 static size_t classes_bytes(unsigned lg_span) {
@@ -39,6 +40,9 @@ static unsigned lg_limited_span(void) {
 }
 
 bool map_init(void) {
+    if (map.granule_mask != 0) {
+        return true;
+    }
     unsigned lg_span = os_address_bits();
     char *table = reserve_tables(lg_span);
     if (table == NULL) {
@@ -52,10 +56,13 @@ bool map_init(void) {
     if (table == NULL) {
         return false;
     }
+    /* Others may be freeing foreign pointers: the masks become valid after the tables. */
     map.classes = (_Atomic uint8_t *)table;
     map.chunks = (struct chunk * _Atomic *)(table + classes_bytes(lg_span));
-    map.granule_mask = classes_bytes(lg_span) - 1;
+    atomic_thread_fence(memory_order_release);
     map.chunk_mask = chunks_bytes(lg_span) / sizeof(struct chunk *) - 1;
+    map.granule_mask = classes_bytes(lg_span) - 1;
+    map_is_short = lg_span < os_address_bits();
     return true;
 }
 

@@ -9,12 +9,13 @@
  *             rightfully holds an object reads its class with a plain relaxed load.
  * Both tables are reserved for all addresses a user pointer can have and committed as regions appear.
  * When address space is limited (ulimit -v) they are shorter and addresses wrap around by the mask;
- * regions that would share entries with another are then refused (region.c).
+ * chunks that would share entries with others are then not used (region.c).
  */
 #ifndef ASHLAR_PAGES_MAP_H
 #define ASHLAR_PAGES_MAP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "base/check.h"
 
@@ -29,6 +30,8 @@ struct map {
 
 /* Before map_init it answers 0 and NULL for every address. */
 extern struct map map;
+/* The tables do not cover the whole address space, and addresses wrap around. */
+extern bool map_is_short;
 
 /* Reserves the tables; false when even the smallest do not fit. Called once, at start. */
 bool map_init(void);
@@ -49,7 +52,7 @@ static inline void map_set_class(uintptr_t address, unsigned ngranules, unsigned
 }
 
 /* Pairs with the release in map_set_chunk: the descriptor's fields are visible. With short tables the
- * answer may be the chunk of another address; chunk_find() (chunk.h) compares the base. */
+ * answer may be the chunk of another address; chunk_find_at() (chunk.h) compares the base. */
 static inline struct chunk *map_chunk_at(uintptr_t address) {
     size_t entry = (address >> LG_CHUNK) & map.chunk_mask;
     return atomic_load_explicit(&map.chunks[entry], memory_order_acquire);

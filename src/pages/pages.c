@@ -11,12 +11,6 @@
 
 enum { KEPT_EMPTY_CHUNKS = 1 };
 
-/* Counters change under the lock and are read without: no read-modify-write is needed. */
-static void count(_Atomic size_t *counter, ptrdiff_t change) {
-    size_t old = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, old + (size_t)change, memory_order_relaxed);
-}
-
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms) {
     *pages = (struct pages){.space = space};
     lock_init(&pages->lock, RANK_PAGES);
@@ -50,8 +44,8 @@ static ptrdiff_t members(bits128 set, bits128 range, unsigned n) {
 static void count_states(struct pages *pages, const struct chunk *chunk, bits128 range, unsigned n,
                          int sign) {
     if (((chunk->dirty | chunk->muzzy) & range) != 0) {
-        count(&pages->nstate[PAGES_DIRTY], sign * members(chunk->dirty, range, n));
-        count(&pages->nstate[PAGES_MUZZY], sign * members(chunk->muzzy, range, n));
+        gauge_add(&pages->nstate[PAGES_DIRTY], sign * members(chunk->dirty, range, n));
+        gauge_add(&pages->nstate[PAGES_MUZZY], sign * members(chunk->muzzy, range, n));
     }
 }
 
@@ -81,7 +75,7 @@ static struct chunk *add_chunk(struct pages *pages, struct chunk *chunk) {
     list_by_dirt(pages, chunk);
     fill_update(&pages->fill, chunk, CHUNK_GRANULES);
     pages->nempty++;
-    count(&pages->nchunks, 1);
+    gauge_add(&pages->nchunks, 1);
     return chunk;
 }
 
@@ -93,7 +87,7 @@ static void remove_chunk(struct pages *pages, struct chunk *chunk) {
         list_remove(&chunk->dirty_link);
     }
     pages->nempty--;
-    count(&pages->nchunks, -1);
+    gauge_add(&pages->nchunks, -1);
     chunk_end_cut(chunk);
 }
 
@@ -115,17 +109,17 @@ static struct run *take(struct pages *pages, struct chunk *chunk, unsigned first
     struct run *run = chunk_take(chunk, first, n, kind, zeroed);
     list_by_dirt(pages, chunk);
     list_by_longest(pages, chunk, chunk->longest);
-    count(&pages->nactive, n);
+    gauge_add(&pages->nactive, n);
     return run;
 }
 
 static void release(struct pages *pages, struct chunk *chunk, unsigned first, unsigned n) {
     unsigned before = chunk->longest;
     chunk_release(chunk, first, n);
-    count(&pages->nstate[PAGES_DIRTY], n);
+    gauge_add(&pages->nstate[PAGES_DIRTY], n);
     list_by_dirt(pages, chunk);
     list_by_longest(pages, chunk, before);
-    count(&pages->nactive, -(ptrdiff_t)n);
+    gauge_add(&pages->nactive, -(ptrdiff_t)n);
     drop_if_empty(pages, chunk);
 }
 
@@ -178,8 +172,8 @@ static struct run *remove_quick(struct pages *pages, unsigned n) {
         pages->quick_lengths &= ~((uint64_t)1 << (n - 1));
     }
     pages->nquick -= n;
-    count(&pages->nactive, n);
-    count(&pages->nstate[PAGES_DIRTY], -(ptrdiff_t)n);
+    gauge_add(&pages->nactive, n);
+    gauge_add(&pages->nstate[PAGES_DIRTY], -(ptrdiff_t)n);
     return run;
 }
 
@@ -230,18 +224,13 @@ void pages_free(struct pages *pages, struct run *run) {
 
 /* ---- runs of large objects ---------------------------------------------------------------------- */
 
-static void count64(_Atomic uint64_t *counter, int change) {
-    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, old + (uint64_t)change, memory_order_relaxed);
+static void count_large(struct pages *pages, unsigned allocated, unsigned freed, ptrdiff_t bytes) {
+    counter_add(&pages->large.nmalloc, allocated);
+    counter_add(&pages->large.ndalloc, freed);
+    gauge_add(&pages->large.bytes, bytes);
 }
 
-static void count_large(struct pages *pages, int allocated, int freed, ptrdiff_t bytes) {
-    count64(&pages->large.nmalloc, allocated);
-    count64(&pages->large.ndalloc, freed);
-    count(&pages->large.bytes, bytes);
-}
-
-void pages_count_large(struct pages *pages, int allocated, int freed, ptrdiff_t bytes) {
+void pages_count_large(struct pages *pages, unsigned allocated, unsigned freed, ptrdiff_t bytes) {
     lock_acquire(&pages->lock);
     count_large(pages, allocated, freed, bytes);
     lock_release(&pages->lock);
@@ -268,8 +257,8 @@ static bool keep_quick(struct pages *pages, struct run *run) {
     list_push_front(&pages->quick[n], &run->link);
     pages->quick_lengths |= (uint64_t)1 << (n - 1);
     pages->nquick += n;
-    count(&pages->nactive, -(ptrdiff_t)n);
-    count(&pages->nstate[PAGES_DIRTY], n);
+    gauge_add(&pages->nactive, -(ptrdiff_t)n);
+    gauge_add(&pages->nstate[PAGES_DIRTY], n);
     return true;
 }
 
@@ -292,6 +281,7 @@ struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned align
 
 void pages_free_large(struct pages *pages, struct run *run) {
     lock_acquire(&pages->lock);
+    CHECK(run->kind == RUN_LARGE); /* two threads may free the same object at once */
     count_large(pages, 0, 1, -(ptrdiff_t)run->usable);
     if (!keep_quick(pages, run)) {
         free_locked(pages, run);
@@ -299,7 +289,7 @@ void pages_free_large(struct pages *pages, struct run *run) {
     lock_release(&pages->lock);
 }
 
-/* The same for a run inside its chunk; the caller holds the lock. */
+/* Makes a run n granules long inside its chunk. */
 static bool resize_locked(struct pages *pages, struct run *run, unsigned n) {
     lock_assert_held(&pages->lock);
     struct chunk *chunk = run->chunk;
@@ -319,7 +309,7 @@ static bool resize_locked(struct pages *pages, struct run *run, unsigned n) {
         chunk->muzzy &= ~more;
         list_by_dirt(pages, chunk);
         list_by_longest(pages, chunk, chunk->longest);
-        count(&pages->nactive, n - old);
+        gauge_add(&pages->nactive, n - old);
     } else if (n < old) {
         release(pages, chunk, first + n, old - n);
     }
@@ -355,8 +345,8 @@ static void give_chunks(struct pages *pages, struct chunk *head, size_t from, si
         head[i].muzzy = 0;
     }
     space_give(pages->space, head + from, to - from, &pages->owner);
-    count(&pages->nchunks, -(ptrdiff_t)(to - from));
-    count(&pages->nactive, -(ptrdiff_t)((to - from) * CHUNK_GRANULES));
+    gauge_add(&pages->nchunks, -(ptrdiff_t)(to - from));
+    gauge_add(&pages->nactive, -(ptrdiff_t)((to - from) * CHUNK_GRANULES));
 }
 
 /* The chunk after the whole ones gets a tail run of n granules. */
@@ -366,7 +356,7 @@ static bool begin_tail(struct pages *pages, struct chunk *chunk, unsigned n, boo
     }
     count_states(pages, chunk, ALL_GRANULES, CHUNK_GRANULES, 1);
     pages->nempty++;
-    count(&pages->nchunks, 1);
+    gauge_add(&pages->nchunks, 1);
     chunk->longest = CHUNK_GRANULES;
     take(pages, chunk, 0, n, RUN_TAIL, zeroed);
     fill_update(&pages->fill, chunk, CHUNK_GRANULES - n);
@@ -407,8 +397,8 @@ struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, b
         atomic_store_explicit(&head->kind, CHUNK_BIG, memory_order_relaxed);
         head->nchunks = (uint32_t)whole;
         head->tail_granules = (uint8_t)tail;
-        count(&pages->nchunks, (ptrdiff_t)whole);
-        count(&pages->nactive, (ptrdiff_t)(whole * CHUNK_GRANULES));
+        gauge_add(&pages->nchunks, (ptrdiff_t)whole);
+        gauge_add(&pages->nactive, (ptrdiff_t)(whole * CHUNK_GRANULES));
     }
     lock_release(&pages->lock);
     return head;
@@ -416,6 +406,7 @@ struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, b
 
 void pages_free_big(struct pages *pages, struct chunk *head, bool clean) {
     lock_acquire(&pages->lock);
+    CHECK(atomic_load_explicit(&head->kind, memory_order_relaxed) == CHUNK_BIG);
     size_t whole = head->nchunks;
     if (head->tail_granules != 0) {
         end_tail(pages, head + whole);
@@ -440,14 +431,14 @@ static void shrink_big(struct pages *pages, struct chunk *head, size_t whole, un
     if (tail != 0) { /* the first chunk given up becomes the new tail's */
         struct chunk *end = head + whole;
         end->dirty = ALL_GRANULES;
-        count(&pages->nchunks, -1);
-        count(&pages->nactive, -(ptrdiff_t)CHUNK_GRANULES);
+        gauge_add(&pages->nchunks, -1);
+        gauge_add(&pages->nactive, -(ptrdiff_t)CHUNK_GRANULES);
         given++;
         bool zeroed;
         if (!begin_tail(pages, end, tail, &zeroed)) {
             make_body(end, head, pages); /* no descriptors for it: it stays a whole one */
-            count(&pages->nchunks, 1);
-            count(&pages->nactive, CHUNK_GRANULES);
+            gauge_add(&pages->nchunks, 1);
+            gauge_add(&pages->nactive, CHUNK_GRANULES);
             whole++;
             tail = 0;
         }
@@ -485,13 +476,13 @@ static bool grow_big(struct pages *pages, struct chunk *head, size_t whole, unsi
         old_end->free = ALL_GRANULES;
         pages->nempty++;
         remove_chunk(pages, old_end);
-        count(&pages->nactive, -(ptrdiff_t)old_tail);
+        gauge_add(&pages->nactive, -(ptrdiff_t)old_tail);
     }
     for (size_t i = old_whole; i < whole; i++) {
         make_body(&head[i], head, pages);
     }
-    count(&pages->nchunks, (ptrdiff_t)(whole - old_whole));
-    count(&pages->nactive, (ptrdiff_t)((whole - old_whole) * CHUNK_GRANULES));
+    gauge_add(&pages->nchunks, (ptrdiff_t)(whole - old_whole));
+    gauge_add(&pages->nactive, (ptrdiff_t)((whole - old_whole) * CHUNK_GRANULES));
     return true;
 }
 

@@ -33,6 +33,7 @@ struct purge_counters {
     _Atomic uint64_t sweeps;   /* passes that purged something */
     _Atomic uint64_t calls;    /* madvise calls */
     _Atomic uint64_t granules; /* granules purged */
+    _Atomic uint64_t returned; /* of them, given back for good: not lazily */
 };
 
 struct pages {
@@ -86,7 +87,7 @@ bool pages_resize_big(struct pages *pages, struct chunk *head, size_t n);
 size_t pages_unused(const struct pages *pages, enum page_state state);
 
 /* A large object that spans chunks came or went, or one changed its size. */
-void pages_count_large(struct pages *pages, int allocated, int freed, ptrdiff_t bytes);
+void pages_count_large(struct pages *pages, unsigned allocated, unsigned freed, ptrdiff_t bytes);
 
 /* For purge.c: granules leave and re-enter the free set while they are purged without the lock. */
 void pages_hide(struct pages *pages, struct chunk *chunk, bits128 range);

@@ -9,7 +9,7 @@
 #include "opt/opt.h"
 #include "os/os.h"
 
-enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000 };
+enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000, SUSPEND_SLEEP_US = 50 };
 
 size_t purge_page_size = 4096;
 
@@ -178,6 +178,7 @@ static void purge_state(struct pages *pages, enum page_state state, bool lazily,
         add(&pages->purged[state].sweeps, 1);
         add(&pages->purged[state].calls, sweep.calls);
         add(&pages->purged[state].granules, sweep.granules);
+        add(&pages->purged[state].returned, lazily ? 0 : sweep.granules);
     }
     if (!opts.retain) {
         space_release_regions(pages->space);
@@ -218,6 +219,17 @@ void purge_dirty(struct pages *pages) {
     }
 }
 
+void purge_to_cap(struct pages *pages) {
+    ptrdiff_t parked = atomic_load_explicit(&pages->owner.parked_dirty, memory_order_relaxed);
+    ptrdiff_t cap =
+        (ptrdiff_t)(atomic_load_explicit(&pages->nactive, memory_order_relaxed) / PURGE_CAP_PART);
+    cap = cap > PURGE_CAP_GRANULES ? cap : PURGE_CAP_GRANULES;
+    if (parked > cap && pages->decay[PAGES_DIRTY].ms >= 0 && try_begin(pages)) {
+        purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY), (size_t)(parked - cap));
+        finish(pages);
+    }
+}
+
 void purge_decayed(struct pages *pages, uint64_t now_ns) {
     if (now_ns < atomic_load_explicit(&pages->next_decay_ns, memory_order_relaxed) ||
         !try_begin(pages)) {
@@ -237,7 +249,7 @@ void purge_decayed(struct pages *pages, uint64_t now_ns) {
 
 void purge_suspend(struct pages *pages) {
     while (!try_begin(pages)) {
-        os_yield();
+        os_sleep_us(SUSPEND_SLEEP_US);
     }
 }
 

@@ -25,10 +25,20 @@ void purge_resume(struct pages *pages);
 /* Purges dirty pages; returns at once when another thread purges. */
 void purge_dirty(struct pages *pages);
 
-/* After memory was freed: purges it at once when dirty_decay_ms is 0. */
+/* Whole dirty chunks beyond this are purged without waiting for the decay: large objects that come and
+ * go in all sizes would otherwise leave many times what they use. */
+enum { PURGE_CAP_GRANULES = (64 << 20) >> LG_GRANULE, PURGE_CAP_PART = 4 };
+
+/* Purges whole chunks down to the cap; returns at once when another thread purges. */
+void purge_to_cap(struct pages *pages);
+
+/* After memory was freed: purges it at once when dirty_decay_ms is 0, or when there is too much. */
 static inline void purge_after_free(struct pages *pages) {
     if (unlikely(atomic_load_explicit(&pages->immediate, memory_order_relaxed))) {
         purge_dirty(pages);
+    } else if (unlikely(atomic_load_explicit(&pages->owner.parked_dirty, memory_order_relaxed) >
+                        PURGE_CAP_GRANULES)) {
+        purge_to_cap(pages);
     }
 }
 

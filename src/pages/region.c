@@ -49,17 +49,51 @@ static struct region *region_descriptor(struct space *space, size_t nchunks) {
     return region;
 }
 
-/* With short tables an entry may already belong to another region's chunk: such chunks stay unused. */
+/* With short tables an entry may already belong to another region's chunk, or stand for addresses of
+ * the C library's heap, whose pointers may reach free(): such chunks stay unused. */
 static void region_enter_map(struct region *region) {
+    uintptr_t heap = 0;
+    uintptr_t heap_end = 0;
+    bool avoid = map_is_short && os_brk_heap(&heap, &heap_end);
+    uintptr_t span = (map.chunk_mask + 1) << LG_CHUNK;
     for (size_t i = 0; i < region->nchunks; i++) {
         uintptr_t address = region->base + (i << LG_CHUNK);
-        if (map_chunk_at(address) == NULL) {
+        bool on_heap = avoid && ((address - round_down(heap, CHUNK_SIZE)) & (span - 1)) <
+                                    round_up(heap_end, CHUNK_SIZE) - round_down(heap, CHUNK_SIZE);
+        if (map_chunk_at(address) == NULL && !on_heap) {
             map_set_chunk(address, &region->chunks[i]);
             bitset_add(region->free, i);
             region->nfree++;
         }
     }
     region->nusable = region->nfree;
+}
+
+/* The region leaves the map, and its address space goes back to the system. */
+static void region_retire(struct space *space, struct region *region) {
+    for (size_t i = 0; i < region->nchunks; i++) {
+        if (bitset_has(region->free, i)) {
+            map_set_chunk(region->base + (i << LG_CHUNK), NULL);
+            bitset_remove(region->free, i);
+        }
+    }
+    os_page_ops.release(region->reservation, region->reserved_bytes);
+    atomic_fetch_sub_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&space->committed_bytes, region->ncommitted << LG_CHUNK,
+                              memory_order_relaxed);
+    region->next = space->retired;
+    space->retired = region;
+}
+
+/* Commits the beginning of a new region, more than needed if the system agrees. Returns the bytes, 0
+ * when it refuses. */
+static size_t commit_first(uintptr_t base, size_t bytes, size_t needed) {
+    size_t first = (size_t)FIRST_COMMIT_CHUNKS << LG_CHUNK;
+    first = first < bytes ? first : bytes;
+    if (first > needed && os_page_ops.commit((void *)base, first)) {
+        return first;
+    }
+    return os_page_ops.commit((void *)base, needed) ? needed : 0;
 }
 
 /* A region whose first `needed` bytes are committed: what the system will not give is refused before
@@ -71,15 +105,16 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
     }
     uintptr_t base = round_up((uintptr_t)reservation, CHUNK_SIZE);
     struct region *region = NULL;
-    size_t first = (size_t)FIRST_COMMIT_CHUNKS << LG_CHUNK;
-    first = first < bytes ? first : bytes;
-    first = first > needed && os_page_ops.commit((void *)base, first) ? first : needed;
-    if (os_page_ops.commit((void *)base, first) && map_commit(base, bytes)) {
+    size_t first = commit_first(base, bytes, needed);
+    if (first != 0 && map_commit(base, bytes)) {
         region = region_descriptor(space, bytes >> LG_CHUNK);
     }
     if (region == NULL) {
         os_page_ops.release(reservation, bytes + CHUNK_SIZE);
         return false;
+    }
+    if (space->regions == NULL) {
+        os_avoid_huge_pages((void *)base, first);
     }
     region->base = base;
     region->ncommitted = first >> LG_CHUNK;
@@ -87,14 +122,18 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
     region->next = NULL;
     region->reservation = reservation;
     region->reserved_bytes = bytes + CHUNK_SIZE;
+    atomic_fetch_add_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&space->committed_bytes, first, memory_order_relaxed);
     region_enter_map(region);
+    if (region->nfree < needed >> LG_CHUNK) {
+        region_retire(space, region);
+        return false;
+    }
     struct region **link = &space->regions;
     while (*link != NULL) {
         link = &(*link)->next;
     }
     *link = region;
-    atomic_fetch_add_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&space->committed_bytes, first, memory_order_relaxed);
     return true;
 }
 
@@ -140,21 +179,6 @@ static bool region_commit(struct space *space, struct region *region, size_t end
     atomic_fetch_add_explicit(&space->committed_bytes, added, memory_order_relaxed);
     region->ncommitted = target;
     return true;
-}
-
-static void region_retire(struct space *space, struct region *region) {
-    for (size_t i = 0; i < region->nchunks; i++) {
-        if (bitset_has(region->free, i)) {
-            map_set_chunk(region->base + (i << LG_CHUNK), NULL);
-            bitset_remove(region->free, i);
-        }
-    }
-    os_page_ops.release(region->reservation, region->reserved_bytes);
-    atomic_fetch_sub_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&space->committed_bytes, region->ncommitted << LG_CHUNK,
-                              memory_order_relaxed);
-    region->next = space->retired;
-    space->retired = region;
 }
 
 void space_release_regions(struct space *space) {
@@ -228,7 +252,7 @@ static void region_take(struct region *region, size_t first, size_t n) {
 
 static struct chunk *find_dirty(struct space *space, size_t n, size_t alignment) {
     size_t fit = opts.lg_extent_max_active_fit;
-    size_t longest = fit >= 40 ? SIZE_MAX : n << fit;
+    size_t longest = fit >= 64 || n > SIZE_MAX >> fit ? SIZE_MAX : n << fit;
     for (struct region *region = space->regions; region != NULL; region = region->next) {
         size_t first = region_find(region, region->dirty, NULL, n, alignment, longest);
         if (first < region->nchunks) {
@@ -265,7 +289,7 @@ struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
     bool refused = false;
     lock_acquire(&space->lock);
     struct chunk *chunk = find_dirty(space, n, alignment);
-    if (chunk == NULL) {
+    if (chunk == NULL && n == 1) { /* a clean one, rather than to split a long dirty series */
         chunk = find_free(space, n, alignment, true, &refused);
     }
     if (chunk == NULL) {
@@ -311,23 +335,29 @@ void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_
     lock_release(&space->lock);
 }
 
+/* The last one: chunks are used from the lowest address up. */
 struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner,
                                    bool muzzy) {
     struct chunk *found = NULL;
+    size_t found_index = 0;
     lock_acquire(&space->lock);
-    for (struct region *region = space->regions; region != NULL && found == NULL;
-         region = region->next) {
-        size_t i = bitset_next(region->dirty, NULL, region->nchunks, 0, true);
-        while (i < region->nchunks) {
+    for (struct region *region = space->regions; region != NULL; region = region->next) {
+        for (size_t i = region->ncommitted; i-- > 0;) {
+            if (i % 64 == 63 && region->dirty[i / 64] == 0) {
+                i -= 63;
+                continue;
+            }
             struct chunk *chunk = &region->chunks[i];
-            bits128 wanted = muzzy ? chunk->muzzy : chunk->dirty;
-            if (wanted != 0 && atomic_load_explicit(&chunk->owner, memory_order_relaxed) == owner) {
-                region_take(region, i, 1);
+            if (bitset_has(region->dirty, i) && (muzzy ? chunk->muzzy : chunk->dirty) != 0 &&
+                atomic_load_explicit(&chunk->owner, memory_order_relaxed) == owner) {
                 found = chunk;
+                found_index = i;
                 break;
             }
-            i = bitset_next(region->dirty, NULL, region->nchunks, i + 1, true);
         }
+    }
+    if (found != NULL) {
+        region_take(found->region, found_index, 1);
     }
     lock_release(&space->lock);
     return found;

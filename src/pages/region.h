@@ -6,7 +6,8 @@
  * the chunk after c is c + 1 as long as both are in the region.
  * Invariants: dirty is a subset of free; chunks at or above ncommitted are not accessible yet; a free
  * chunk has all granules free, and its dirty and muzzy granules count in its owner's `parked`.
- * Locks: the space's own guards everything here. It is held over system calls only to grow.
+ * Locks: the space's own guards everything here. It is held over system calls only to grow and
+ *        to release regions (retain:false).
  */
 #ifndef ASHLAR_PAGES_REGION_H
 #define ASHLAR_PAGES_REGION_H
@@ -35,7 +36,6 @@ struct space {
     size_t next_region_bytes;       /* grows with every region */
     _Atomic size_t reserved_bytes;  /* of all regions */
     _Atomic size_t committed_bytes; /* readable and writable */
-    _Atomic size_t free_chunks;     /* committed and free */
 };
 
 void space_init(struct space *space);

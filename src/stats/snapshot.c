@@ -12,20 +12,12 @@
 #include "heap/arenas.h"
 #include "meta/meta.h"
 
-static uint64_t read64(const _Atomic uint64_t *counter) {
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static size_t read_size(const _Atomic size_t *counter) {
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
 size_t snapshot_purged_bytes(void) {
     uint64_t granules = 0;
     for (unsigned i = 0; i < arenas_count(); i++) {
         const struct pages *pages = &arenas_get(i)->pages;
-        granules += read64(&pages->purged[PAGES_DIRTY].granules) +
-                    read64(&pages->purged[PAGES_MUZZY].granules);
+        granules += counter_read(&pages->purged[PAGES_DIRTY].returned) +
+                    counter_read(&pages->purged[PAGES_MUZZY].returned);
     }
     return (size_t)granules << LG_GRANULE;
 }
@@ -44,24 +36,24 @@ static void add_arena(const struct arena *arena, struct snapshot *sum) {
         const struct bin *bin = &arena->bins[class];
         struct class_snapshot *to = &sum->classes[class];
         /* What came back is read first, so that the difference is never negative. */
-        to->ndalloc += read64(&bin->ndalloc);
-        to->nmalloc += read64(&bin->nmalloc);
-        to->nrequests += read64(&arena->merged_requests[class]);
-        to->nfills += read64(&bin->nfills);
-        to->nflushes += read64(&bin->nflushes);
-        to->ncreated += read64(&bin->ncreated);
-        to->nslabs += read_size(&bin->nslabs);
+        to->ndalloc += counter_read(&bin->ndalloc);
+        to->nmalloc += counter_read(&bin->nmalloc);
+        to->nrequests += counter_read(&arena->merged_requests[class]);
+        to->nfills += counter_read(&bin->nfills);
+        to->nflushes += counter_read(&bin->nflushes);
+        to->ncreated += counter_read(&bin->ncreated);
+        to->nslabs += gauge_read(&bin->nslabs);
     }
-    uint64_t freed = read64(&arena->pages.large.ndalloc);
+    uint64_t freed = counter_read(&arena->pages.large.ndalloc);
     sum->large_ndalloc += freed;
-    sum->large_nmalloc += read64(&arena->pages.large.nmalloc);
-    sum->large_bytes += read_size(&arena->pages.large.bytes);
-    sum->active += read_size(&arena->pages.nactive) << LG_GRANULE;
+    sum->large_nmalloc += counter_read(&arena->pages.large.nmalloc);
+    sum->large_bytes += gauge_read(&arena->pages.large.bytes);
+    sum->active += gauge_read(&arena->pages.nactive) << LG_GRANULE;
     sum->dirty += pages_unused(&arena->pages, PAGES_DIRTY) << LG_GRANULE;
     sum->muzzy += pages_unused(&arena->pages, PAGES_MUZZY) << LG_GRANULE;
     for (unsigned state = 0; state < PAGE_STATES; state++) {
-        sum->sweeps += read64(&arena->pages.purged[state].sweeps);
-        sum->purge_calls += read64(&arena->pages.purged[state].calls);
+        sum->sweeps += counter_read(&arena->pages.purged[state].sweeps);
+        sum->purge_calls += counter_read(&arena->pages.purged[state].calls);
     }
 }
 
@@ -79,7 +71,7 @@ void snapshot_take(struct snapshot *snapshot) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         struct class_snapshot *of = &snapshot->classes[class];
         size_t size = sizeclasses[class].size;
-        of->cached += read_size(&depots[class].parked);
+        of->cached += gauge_read(&depots[class].parked);
         of->live = less((size_t)(of->nmalloc - of->ndalloc), of->cached);
         snapshot->small_bytes += of->live * size;
         snapshot->cached_objects += of->cached;
@@ -90,9 +82,9 @@ void snapshot_take(struct snapshot *snapshot) {
     snapshot->metadata = meta_allocated_bytes();
     snapshot->resident = snapshot->active + snapshot->dirty + snapshot->metadata;
     snapshot->mapped = snapshot->resident + snapshot->muzzy;
-    size_t committed = read_size(&arenas_space.committed_bytes);
+    size_t committed = gauge_read(&arenas_space.committed_bytes);
     size_t used = snapshot->active + snapshot->dirty + snapshot->muzzy;
     snapshot->retained = less(committed, used);
-    snapshot->reserved = read_size(&arenas_space.reserved_bytes);
+    snapshot->reserved = gauge_read(&arenas_space.reserved_bytes);
     snapshot->purged = snapshot_purged_bytes();
 }

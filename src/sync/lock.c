@@ -7,6 +7,7 @@
  */
 #include "sync/lock.h"
 
+#include "os/fatal.h"
 #include "os/os.h"
 
 enum { SPIN_ROUNDS = 100 };
@@ -30,7 +31,7 @@ static bool spin(struct lock *lock) {
 
 void lock_acquire_slow(struct lock *lock) {
     if (spin(lock)) {
-        lock_count(&lock->spun, 1);
+        counter_add(&lock->spun, 1);
         return;
     }
     uint64_t begin = os_clock_ns();
@@ -39,11 +40,16 @@ void lock_acquire_slow(struct lock *lock) {
         os_wait((const uint32_t *)&lock->word, LOCK_CONTENDED);
     }
     uint64_t waited = os_clock_ns() - begin;
-    lock_count(&lock->slept, 1);
-    lock_count(&lock->slept_ns, waited);
+    counter_add(&lock->slept, 1);
+    counter_add(&lock->slept_ns, waited);
     if (waited > atomic_load_explicit(&lock->slept_max_ns, memory_order_relaxed)) {
         atomic_store_explicit(&lock->slept_max_ns, waited, memory_order_relaxed);
     }
+}
+
+_Noreturn void lock_reentered(void) {
+    fatal("entered again while it was at work: a signal handler that interrupted malloc or free "
+          "must not call them");
 }
 
 void lock_wake(struct lock *lock) {

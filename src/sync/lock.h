@@ -9,8 +9,7 @@
 #ifndef ASHLAR_SYNC_LOCK_H
 #define ASHLAR_SYNC_LOCK_H
 
-#include <stdatomic.h>
-
+#include "base/atomic.h"
 #include "base/check.h"
 #include "os/os.h"
 #include "sync/rank.h"
@@ -32,12 +31,9 @@ void lock_init(struct lock *lock, enum lock_rank rank);
 
 /* Out of line: called when the word was not LOCK_FREE. */
 void lock_acquire_slow(struct lock *lock);
+/* The only thread asks for a lock it holds: a signal handler interrupted the allocator. Aborts. */
+_Noreturn void lock_reentered(void);
 void lock_wake(struct lock *lock);
-
-static inline void lock_count(_Atomic uint64_t *counter, uint64_t add) {
-    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, old + add, memory_order_relaxed);
-}
 
 static inline bool lock_try_acquire(struct lock *lock) {
     uint32_t expected = LOCK_FREE;
@@ -45,7 +41,7 @@ static inline bool lock_try_acquire(struct lock *lock) {
                                                  memory_order_acquire, memory_order_relaxed)) {
         return false;
     }
-    lock_count(&lock->acquired, 1);
+    counter_add(&lock->acquired, 1);
     if (config_debug) {
         rank_acquired((enum lock_rank)lock->rank);
     }
@@ -55,14 +51,16 @@ static inline bool lock_try_acquire(struct lock *lock) {
 static inline void lock_acquire(struct lock *lock) {
     uint32_t expected = LOCK_FREE;
     if (os_single_threaded()) {
-        ASSERT(atomic_load_explicit(&lock->word, memory_order_relaxed) == LOCK_FREE);
+        if (unlikely(atomic_load_explicit(&lock->word, memory_order_relaxed) != LOCK_FREE)) {
+            lock_reentered();
+        }
         atomic_store_explicit(&lock->word, LOCK_HELD, memory_order_relaxed);
     } else if (unlikely(!atomic_compare_exchange_strong_explicit(&lock->word, &expected, LOCK_HELD,
                                                                  memory_order_acquire,
                                                                  memory_order_relaxed))) {
         lock_acquire_slow(lock);
     }
-    lock_count(&lock->acquired, 1);
+    counter_add(&lock->acquired, 1);
     if (config_debug) {
         rank_acquired((enum lock_rank)lock->rank);
     }

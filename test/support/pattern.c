@@ -19,8 +19,9 @@ static size_t min_size(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+/* Of the same type as patch_compare. */
 static bool patch_write(unsigned char *start, size_t from, size_t to, uint64_t seed,
-                        size_t *where) {
+                        size_t *where) { /* NOLINT(readability-non-const-parameter) */
     (void)where;
     for (size_t offset = from; offset < to; offset += 8) {
         uint64_t word = word_at(seed, offset);

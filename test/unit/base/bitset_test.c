@@ -17,8 +17,10 @@ static size_t next_by_hand(const bool *model, size_t nbits, size_t from, bool va
 static void check(const uint64_t *set, const bool *model, size_t nbits) {
     for (size_t i = 0; i < nbits; i++) {
         assert_int_equal(bitset_has(set, i), model[i]);
-        assert_int_equal(bitset_next(set, NULL, nbits, i, true), next_by_hand(model, nbits, i, true));
-        assert_int_equal(bitset_next(set, NULL, nbits, i, false), next_by_hand(model, nbits, i, false));
+        assert_int_equal(bitset_next(set, NULL, nbits, i, true),
+                         next_by_hand(model, nbits, i, true));
+        assert_int_equal(bitset_next(set, NULL, nbits, i, false),
+                         next_by_hand(model, nbits, i, false));
     }
     assert_int_equal(bitset_next(set, NULL, nbits, nbits, true), nbits);
     assert_int_equal(bitset_next(set, NULL, nbits, nbits + 70, false), nbits);

@@ -57,7 +57,7 @@ static uint64_t merged(unsigned class) {
 static void *look_at_states(void *argument) {
     (void)argument;
     assert_true(this_thread == &boot_thread);
-    for (unsigned i = 0; i < THREAD_BINS; i++) { /* any class misses */
+    for (unsigned i = 0; i < NCLASSES; i++) { /* any class misses */
         assert_null(cache_pop(&this_thread->bins[i]));
         assert_false(cache_push(&this_thread->bins[i], &i));
     }
@@ -70,10 +70,6 @@ static void *look_at_states(void *argument) {
     assert_int_equal(registered(), before + 1);
     assert_int_equal(thread_requests(this_thread, sizeclass_of(100)), 1);
     assert_true(thread_cached(this_thread, sizeclass_of(100)) > 0);
-    for (unsigned class = NCLASSES; class < THREAD_BINS; class ++) {
-        assert_null(cache_pop(&this_thread->bins[class]));
-        assert_false(cache_push(&this_thread->bins[class], p));
-    }
     ashlar_free(p);
     return NULL;
 }
