@@ -59,148 +59,68 @@ static COLD void *new_or_throw(size_t size, size_t alignment) {
     return object;
 }
 
-static ALWAYS_INLINE void *op_new(size_t size) {
+struct nothrow;
+
+/* operator new and delete in all their forms; several names share one function where the forms do the
+ * same. A tag of type nothrow_t, sizes and alignments of what is freed need not be looked at. */
+EXPORT void *cxx_new(size_t size) __asm__("_Znwm");
+EXPORT void *cxx_new_array(size_t size) __asm__("_Znam") __attribute__((alias("_Znwm")));
+EXPORT void *cxx_new_nothrow(size_t size, const struct nothrow *tag) __asm__("_ZnwmRKSt9nothrow_t");
+EXPORT void *cxx_new_array_nothrow(size_t size,
+                                   const struct nothrow *tag) __asm__("_ZnamRKSt9nothrow_t")
+    __attribute__((alias("_ZnwmRKSt9nothrow_t")));
+EXPORT void *cxx_new_aligned(size_t size, size_t alignment) __asm__("_ZnwmSt11align_val_t");
+EXPORT void *cxx_new_array_aligned(size_t size, size_t alignment) __asm__("_ZnamSt11align_val_t")
+    __attribute__((alias("_ZnwmSt11align_val_t")));
+EXPORT void *
+cxx_new_aligned_nothrow(size_t size, size_t alignment,
+                        const struct nothrow *tag) __asm__("_ZnwmSt11align_val_tRKSt9nothrow_t");
+EXPORT void *cxx_new_array_aligned_nothrow(
+    size_t size, size_t alignment,
+    const struct nothrow *tag) __asm__("_ZnamSt11align_val_tRKSt9nothrow_t")
+    __attribute__((alias("_ZnwmSt11align_val_tRKSt9nothrow_t")));
+
+void *cxx_new(size_t size) {
     void *object = fast_malloc(size);
     return likely(object != NULL) ? object : new_or_throw(size, 1);
 }
 
-static ALWAYS_INLINE void *op_new_aligned(size_t size, size_t alignment) {
+void *cxx_new_aligned(size_t size, size_t alignment) {
     void *object = object_alloc_aligned(size, alignment);
     return likely(object != NULL) ? object : new_or_throw(size, alignment);
 }
 
-static ALWAYS_INLINE void *op_new_nothrow(size_t size, size_t alignment) {
-    void *object = try_new(size, alignment);
+void *cxx_new_nothrow(size_t size, const struct nothrow *tag) {
+    (void)tag;
+    void *object = fast_malloc(size);
+    return likely(object != NULL) ? object : new_slow(size, 1, true);
+}
+
+void *cxx_new_aligned_nothrow(size_t size, size_t alignment, const struct nothrow *tag) {
+    (void)tag;
+    void *object = object_alloc_aligned(size, alignment);
     return likely(object != NULL) ? object : new_slow(size, alignment, true);
 }
 
-struct nothrow;
+EXPORT void cxx_delete(void *p) __asm__("_ZdlPv");
 
-#define OPERATOR(name, mangled) name __asm__(mangled)
-
-EXPORT void *OPERATOR(op_new_1(size_t size), "_Znwm");
-EXPORT void *OPERATOR(op_new_2(size_t size), "_Znam");
-EXPORT void *OPERATOR(op_new_3(size_t size, const struct nothrow *tag), "_ZnwmRKSt9nothrow_t");
-EXPORT void *OPERATOR(op_new_4(size_t size, const struct nothrow *tag), "_ZnamRKSt9nothrow_t");
-EXPORT void *OPERATOR(op_new_5(size_t size, size_t alignment), "_ZnwmSt11align_val_t");
-EXPORT void *OPERATOR(op_new_6(size_t size, size_t alignment), "_ZnamSt11align_val_t");
-EXPORT void *OPERATOR(op_new_7(size_t size, size_t alignment, const struct nothrow *tag),
-                      "_ZnwmSt11align_val_tRKSt9nothrow_t");
-EXPORT void *OPERATOR(op_new_8(size_t size, size_t alignment, const struct nothrow *tag),
-                      "_ZnamSt11align_val_tRKSt9nothrow_t");
-EXPORT void OPERATOR(op_delete_1(void *p), "_ZdlPv");
-EXPORT void OPERATOR(op_delete_2(void *p), "_ZdaPv");
-EXPORT void OPERATOR(op_delete_3(void *p, const struct nothrow *tag), "_ZdlPvRKSt9nothrow_t");
-EXPORT void OPERATOR(op_delete_4(void *p, const struct nothrow *tag), "_ZdaPvRKSt9nothrow_t");
-EXPORT void OPERATOR(op_delete_5(void *p, size_t size), "_ZdlPvm");
-EXPORT void OPERATOR(op_delete_6(void *p, size_t size), "_ZdaPvm");
-EXPORT void OPERATOR(op_delete_7(void *p, size_t alignment), "_ZdlPvSt11align_val_t");
-EXPORT void OPERATOR(op_delete_8(void *p, size_t alignment), "_ZdaPvSt11align_val_t");
-EXPORT void OPERATOR(op_delete_9(void *p, size_t alignment, const struct nothrow *tag),
-                     "_ZdlPvSt11align_val_tRKSt9nothrow_t");
-EXPORT void OPERATOR(op_delete_10(void *p, size_t alignment, const struct nothrow *tag),
-                     "_ZdaPvSt11align_val_tRKSt9nothrow_t");
-EXPORT void OPERATOR(op_delete_11(void *p, size_t size, size_t alignment),
-                     "_ZdlPvmSt11align_val_t");
-EXPORT void OPERATOR(op_delete_12(void *p, size_t size, size_t alignment),
-                     "_ZdaPvmSt11align_val_t");
-
-void *op_new_1(size_t size) {
-    return op_new(size);
-}
-
-void *op_new_2(size_t size) {
-    return op_new(size);
-}
-
-void *op_new_3(size_t size, const struct nothrow *tag) {
-    (void)tag;
-    return op_new_nothrow(size, 1);
-}
-
-void *op_new_4(size_t size, const struct nothrow *tag) {
-    (void)tag;
-    return op_new_nothrow(size, 1);
-}
-
-void *op_new_5(size_t size, size_t alignment) {
-    return op_new_aligned(size, alignment);
-}
-
-void *op_new_6(size_t size, size_t alignment) {
-    return op_new_aligned(size, alignment);
-}
-
-void *op_new_7(size_t size, size_t alignment, const struct nothrow *tag) {
-    (void)tag;
-    return op_new_nothrow(size, alignment);
-}
-
-void *op_new_8(size_t size, size_t alignment, const struct nothrow *tag) {
-    (void)tag;
-    return op_new_nothrow(size, alignment);
-}
-
-void op_delete_1(void *p) {
+void cxx_delete(void *p) {
     fast_free(p);
 }
 
-void op_delete_2(void *p) {
-    fast_free(p);
-}
-
-void op_delete_3(void *p, const struct nothrow *tag) {
-    (void)tag;
-    fast_free(p);
-}
-
-void op_delete_4(void *p, const struct nothrow *tag) {
-    (void)tag;
-    fast_free(p);
-}
-
-void op_delete_5(void *p, size_t size) {
-    (void)size;
-    fast_free(p);
-}
-
-void op_delete_6(void *p, size_t size) {
-    (void)size;
-    fast_free(p);
-}
-
-void op_delete_7(void *p, size_t alignment) {
-    (void)alignment;
-    fast_free(p);
-}
-
-void op_delete_8(void *p, size_t alignment) {
-    (void)alignment;
-    fast_free(p);
-}
-
-void op_delete_9(void *p, size_t alignment, const struct nothrow *tag) {
-    (void)alignment;
-    (void)tag;
-    fast_free(p);
-}
-
-void op_delete_10(void *p, size_t alignment, const struct nothrow *tag) {
-    (void)alignment;
-    (void)tag;
-    fast_free(p);
-}
-
-void op_delete_11(void *p, size_t size, size_t alignment) {
-    (void)size;
-    (void)alignment;
-    fast_free(p);
-}
-
-void op_delete_12(void *p, size_t size, size_t alignment) {
-    (void)size;
-    (void)alignment;
-    fast_free(p);
-}
+#define DELETES __attribute__((alias("_ZdlPv")))
+EXPORT void cxx_delete_array(void *p) __asm__("_ZdaPv") DELETES;
+EXPORT void cxx_delete_nothrow(void *p) __asm__("_ZdlPvRKSt9nothrow_t") DELETES;
+EXPORT void cxx_delete_array_nothrow(void *p) __asm__("_ZdaPvRKSt9nothrow_t") DELETES;
+EXPORT void cxx_delete_sized(void *p) __asm__("_ZdlPvm") DELETES;
+EXPORT void cxx_delete_array_sized(void *p) __asm__("_ZdaPvm") DELETES;
+EXPORT void cxx_delete_aligned(void *p) __asm__("_ZdlPvSt11align_val_t") DELETES;
+EXPORT void cxx_delete_array_aligned(void *p) __asm__("_ZdaPvSt11align_val_t") DELETES;
+EXPORT void
+cxx_delete_aligned_nothrow(void *p) __asm__("_ZdlPvSt11align_val_tRKSt9nothrow_t") DELETES;
+EXPORT void
+cxx_delete_array_aligned_nothrow(void *p) __asm__("_ZdaPvSt11align_val_tRKSt9nothrow_t") DELETES;
+EXPORT void cxx_delete_sized_aligned(void *p) __asm__("_ZdlPvmSt11align_val_t") DELETES;
+EXPORT void cxx_delete_array_sized_aligned(void *p) __asm__("_ZdaPvmSt11align_val_t") DELETES;
 
 #endif

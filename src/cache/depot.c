@@ -12,10 +12,10 @@ enum { CAP_PART = 8, CAP_MIN = 256 << 10, CAP_MAX = 16 << 20, SENT_AT_ONCE = 16 
 
 struct depot depots[NCLASSES];
 
+/* Only debug builds read ranks; without them the memory of unused depots stays untouched. */
 void depots_init(void) {
-    for (unsigned class = 0; class < NCLASSES; class ++) {
+    for (unsigned class = 0; config_debug && class < NCLASSES; class ++) {
         lock_init(&depots[class].lock, RANK_DEPOT);
-        list_init(&depots[class].magazines);
     }
 }
 

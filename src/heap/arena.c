@@ -16,7 +16,7 @@ enum { DRAIN_BATCH = 128 };
 static _Atomic size_t class_slabs[NCLASSES];
 
 void arena_init(struct arena *arena, unsigned index, struct space *space) {
-    *arena = (struct arena){.index = index};
+    arena->index = index;
     pages_init(&arena->pages, space, (ssize_t)opts.dirty_decay_ms, (ssize_t)opts.muzzy_decay_ms);
     for (unsigned class = 0; class < NCLASSES; class ++) {
         bin_init(&arena->bins[class]);

@@ -19,6 +19,7 @@ struct arena {
     struct bin bins[NCLASSES]; /* bins[0] is unused */
 };
 
+/* *arena must be all zero. */
 void arena_init(struct arena *arena, unsigned index, struct space *space);
 
 /* Up to `want` objects of a class into slots[0..]; the last one has the lowest address. Returns how

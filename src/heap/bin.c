@@ -13,13 +13,11 @@ enum {
     KEPT_PART = 8,          /* and at most one in so many of the bin's slabs */
 };
 
+/* Only debug builds read ranks; without them the memory of unused bins stays untouched. */
 void bin_init(struct bin *bin) {
-    *bin = (struct bin){0};
-    lock_init(&bin->lock, RANK_BIN);
-    for (unsigned i = 0; i < BIN_LISTS; i++) {
-        list_init(&bin->partial[i]);
+    if (config_debug) {
+        lock_init(&bin->lock, RANK_BIN);
     }
-    list_init(&bin->empty);
 }
 
 static unsigned fullness_of(const struct run *slab) {
@@ -127,7 +125,7 @@ void bin_check(struct bin *bin, unsigned class) {
     for (unsigned i = 0; i <= BIN_LISTS; i++) {
         struct list *head = i < BIN_LISTS ? &bin->partial[i] : &bin->empty;
         CHECK(i == BIN_LISTS || list_is_empty(head) == !(bin->nonempty >> i & 1));
-        for (struct list *node = head->next; node != head; node = node->next) {
+        for (struct list *node = list_first(head); node != head; node = node->next) {
             const struct run *slab = list_entry(node, struct run, link);
             CHECK(slab->class == class && slab->nfree > 0);
             CHECK(slab->fullness == (i < BIN_LISTS ? i : ALL_FREE));

@@ -29,6 +29,7 @@ struct bin {
     _Atomic size_t nfull;      /* slabs in no list */
 } ALIGNED(CACHE_LINE);
 
+/* *bin must be all zero. */
 void bin_init(struct bin *bin);
 
 /* Up to `want` slots of listed slabs, stored downwards from end[-1]; returns how many. */

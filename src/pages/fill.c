@@ -8,13 +8,6 @@
 
 enum { ALIGNED_TRIES = 8 };
 
-void fill_init(struct fill *fill) {
-    for (unsigned i = 0; i <= CHUNK_GRANULES; i++) {
-        list_init(&fill->by_longest[i]);
-    }
-    fill->nonempty = 0;
-}
-
 void fill_remove(struct fill *fill, struct chunk *chunk) {
     if (!list_is_member(&chunk->fill_link)) {
         return;

@@ -11,12 +11,11 @@
 
 #include "pages/chunk.h"
 
+/* All zero is empty. */
 struct fill {
     struct list by_longest[CHUNK_GRANULES + 1]; /* index 0 stays empty: nothing free, not listed */
     bits128 nonempty;                           /* bit i: by_longest[i + 1] has members */
 };
-
-void fill_init(struct fill *fill);
 
 /* Puts a chunk where its `longest` says, from wherever it was. */
 void fill_update(struct fill *fill, struct chunk *chunk, unsigned longest);

@@ -12,13 +12,8 @@
 enum { KEPT_EMPTY_CHUNKS = 1 };
 
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms) {
-    *pages = (struct pages){.space = space};
+    pages->space = space;
     lock_init(&pages->lock, RANK_PAGES);
-    fill_init(&pages->fill);
-    list_init(&pages->dirty_chunks);
-    for (unsigned n = 0; n <= QUICK_GRANULES_MAX; n++) {
-        list_init(&pages->quick[n]);
-    }
     decay_init(&pages->decay[PAGES_DIRTY], dirty_ms);
     decay_init(&pages->decay[PAGES_MUZZY], muzzy_ms);
     atomic_store_explicit(&pages->immediate, dirty_ms == 0, memory_order_relaxed);
@@ -518,7 +513,7 @@ void pages_check(struct pages *pages) {
     for (unsigned longest = 1; longest <= CHUNK_GRANULES; longest++) {
         struct list *head = &pages->fill.by_longest[longest];
         CHECK(list_is_empty(head) == !(pages->fill.nonempty >> (longest - 1) & 1));
-        for (struct list *node = head->next; node != head; node = node->next) {
+        for (struct list *node = list_first(head); node != head; node = node->next) {
             const struct chunk *chunk = list_entry(node, struct chunk, fill_link);
             chunk_check(chunk);
             CHECK(pages_of(chunk) == pages && chunk->longest == longest);
@@ -526,7 +521,7 @@ void pages_check(struct pages *pages) {
         }
     }
     struct list *head = &pages->dirty_chunks;
-    for (struct list *node = head->next; node != head; node = node->next) {
+    for (struct list *node = list_first(head); node != head; node = node->next) {
         const struct chunk *chunk = list_entry(node, struct chunk, dirty_link);
         states[PAGES_DIRTY] += bits128_count(chunk->dirty);
         states[PAGES_MUZZY] += bits128_count(chunk->muzzy);
@@ -536,7 +531,7 @@ void pages_check(struct pages *pages) {
         struct list *quick = &pages->quick[n];
         bool listed = n > 0 && (pages->quick_lengths >> (n - 1) & 1) != 0;
         CHECK(list_is_empty(quick) == !listed);
-        for (struct list *node = quick->next; node != quick; node = node->next) {
+        for (struct list *node = list_first(quick); node != quick; node = node->next) {
             const struct run *run = list_entry(node, struct run, link);
             CHECK(run->kind == RUN_QUICK && run->ngranules == n);
             nquick += n;

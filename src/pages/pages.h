@@ -60,6 +60,7 @@ struct pages {
     struct purge_counters purged[PAGE_STATES];
 };
 
+/* *pages must be all zero. */
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms);
 
 /* n (1..128) granules at a multiple of `alignment` (a power of two, 1..128) granules; NULL when there

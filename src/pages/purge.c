@@ -115,7 +115,7 @@ static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvict
     size_t n = 0;
     lock_acquire(&pages->lock);
     struct list *head = &pages->dirty_chunks;
-    struct list *node = head->next;
+    struct list *node = list_first(head);
     while (node != head && n < BATCH && collected < target) {
         struct chunk *chunk = list_entry(node, struct chunk, dirty_link);
         node = node->next;

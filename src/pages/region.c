@@ -34,17 +34,16 @@ static struct region *region_descriptor(struct space *space, size_t nchunks) {
             return region;
         }
     }
+    /* One block: the region, its two bitsets, the descriptors of its chunks. */
     size_t words = bitset_words(nchunks);
-    struct region *region =
-        meta_alloc(nchunks * sizeof(struct chunk) + sizeof(*region) + 2 * words * sizeof(uint64_t));
+    size_t head = round_up(sizeof(struct region) + 2 * words * sizeof(uint64_t), CACHE_LINE);
+    struct region *region = meta_alloc(head + nchunks * sizeof(struct chunk));
     if (region == NULL) {
         return NULL;
     }
-    struct chunk *chunks = (struct chunk *)region;
-    region = (struct region *)(chunks + nchunks);
-    region->chunks = chunks;
     region->free = (uint64_t *)(region + 1);
     region->dirty = region->free + words;
+    region->chunks = (struct chunk *)((char *)region + head);
     region->nchunks = nchunks;
     return region;
 }
@@ -60,8 +59,10 @@ static void region_enter_map(struct region *region) {
         uintptr_t address = region->base + (i << LG_CHUNK);
         bool on_heap = avoid && ((address - round_down(heap, CHUNK_SIZE)) & (span - 1)) <
                                     round_up(heap_end, CHUNK_SIZE) - round_down(heap, CHUNK_SIZE);
-        if (map_chunk_at(address) == NULL && !on_heap) {
-            map_set_chunk(address, &region->chunks[i]);
+        if (!map_is_short || (map_chunk_at(address) == NULL && !on_heap)) {
+            if (map_is_short) {
+                map_set_chunk(address, &region->chunks[i]); /* before another region takes it */
+            }
             bitset_add(region->free, i);
             region->nfree++;
         }
@@ -238,6 +239,7 @@ static void region_take(struct region *region, size_t first, size_t n) {
             chunk->free = ALL_GRANULES;
             chunk->base = region->base + (i << LG_CHUNK);
             atomic_store_explicit(&chunk->kind, CHUNK_FREE, memory_order_relaxed);
+            map_set_chunk(chunk->base, chunk);
         }
         struct page_owner *owner = atomic_load_explicit(&chunk->owner, memory_order_relaxed);
         if (owner != NULL) {

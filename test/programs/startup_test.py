@@ -4,9 +4,9 @@ startup_test.py: what the library costs a program that does next to nothing (loa
 usage: startup_test.py HELLO
 
 Memory, preloaded minus not preloaded, medians of RUNS runs, from smaps (exact, unlike VmRSS):
+  - "private dirty": what no other process can share; within MAX_KIB.
   - "own": resident memory of no file and of writable mappings of files, and everything resident of
-    the library's file. That is what must stay within MAX_KIB.
-  - "private dirty": what no other process can share; within MAX_KIB too.
+    the library's file, its shared code included; within MAX_OWN_KIB.
   - "rss": the whole resident set, printed only. It holds clean pages of libc as well, of which the
     kernel maps as many around each one touched as its page cache happens to have in one piece:
     between two runs of the same binary that alone has been seen to differ by 100 KiB.
@@ -28,7 +28,8 @@ import sys
 from harness import Comparison, check, need_programs
 
 RUNS = 15
-MAX_KIB = 150
+MAX_KIB = 150  # private to the process
+MAX_OWN_KIB = 200  # with the code of the library, which processes share
 MAX_CALLS = 12
 
 
@@ -178,11 +179,9 @@ def main():
     )
     print("calls beyond those of the system allocator: %d: %s" % (sum(added.values()), added))
 
-    for name in ("own", "private_dirty"):
+    for name, most in (("private_dirty", MAX_KIB), ("own", MAX_OWN_KIB)):
         difference = memory["ashlar"][name] - memory["system"][name]
-        check(
-            difference <= MAX_KIB, "%s: %d KiB more, allowed are %d" % (name, difference, MAX_KIB)
-        )
+        check(difference <= most, "%s: %d KiB more, allowed are %d" % (name, difference, most))
     check(
         sum(added.values()) <= MAX_CALLS,
         "%d more system calls, allowed are %d:\n%s"

@@ -23,9 +23,10 @@ static void set_options(const char *conf) {
     if (conf == NULL) {
         return;
     }
+    inherited = inherited != NULL ? inherited : "";
+    bool both = *inherited != '\0' && *conf != '\0';
     char text[CONF_BYTES];
-    bool both = inherited != NULL && *inherited != '\0';
-    snprintf(text, sizeof(text), "%s%s%s", both ? inherited : "", both ? "," : "", conf);
+    snprintf(text, sizeof(text), "%s%s%s", inherited, both ? "," : "", conf);
     setenv("MALLOC_CONF", text, 1);
 }
 

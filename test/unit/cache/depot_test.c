@@ -12,7 +12,8 @@ enum { THREADS = 4, CAP_MIN_BYTES = 256 << 10 };
 static void check(unsigned class, size_t nobjects) {
     struct depot *depot = &depots[class];
     size_t sum = 0;
-    for (struct list *node = depot->magazines.next; node != &depot->magazines; node = node->next) {
+    for (struct list *node = list_first(&depot->magazines); node != &depot->magazines;
+         node = node->next) {
         const struct magazine *magazine = list_entry(node, struct magazine, link);
         assert_true(magazine->count > 0 && magazine->count <= magazine->capacity);
         sum += magazine->count;

@@ -18,6 +18,7 @@ static struct arena *new_arena(unsigned index) {
     static struct arena memory[ARENAS + 4];
     static unsigned used;
     struct arena *arena = &memory[used++];
+    memset(arena, 0, sizeof(*arena));
     arena_init(arena, index, &space);
     return arena;
 }
@@ -190,6 +191,7 @@ static void test_no_memory(void **state) {
     static struct space none;
     static struct arena arena;
     space_init(&none);
+    memset(&arena, 0, sizeof(arena));
     arena_init(&arena, 11, &none);
     struct os_page_ops real = os_page_ops;
     os_page_ops.reserve = no_reserve;

@@ -96,6 +96,7 @@ static unsigned surplus(bool all) {
 static void run_class(struct prng *prng, unsigned class) {
     class_now = class;
     nslabs = 0;
+    memset(&bin, 0, sizeof(bin));
     bin_init(&bin);
     unsigned most = sizeclasses[class].nslots * 3u;
     most = most < LIVE / 2 ? most : LIVE / 2;
@@ -144,6 +145,7 @@ static void test_fullest_first(void **state) {
     (void)state;
     class_now = 29; /* 16 slots */
     nslabs = 0;
+    memset(&bin, 0, sizeof(bin));
     bin_init(&bin);
     assert_int_equal(sizeclasses[class_now].nslots, 16);
     void *first[16];
@@ -194,6 +196,7 @@ static void test_wake(void **state) {
     (void)state;
     class_now = 9; /* 128 slots */
     nslabs = 0;
+    memset(&bin, 0, sizeof(bin));
     bin_init(&bin);
     unsigned nslots = sizeclasses[class_now].nslots;
     take(nslots);
@@ -215,6 +218,7 @@ static void test_wake(void **state) {
 int main(void) {
     unit_start();
     space_init(&space);
+    memset(&pages, 0, sizeof(pages));
     pages_init(&pages, &space, -1, -1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),

@@ -18,6 +18,7 @@ static int setup(void **state) {
     unit_start();
     real = os_page_ops;
     space_init(&space);
+    memset(&arena, 0, sizeof(arena));
     arena_init(&arena, 0, &space);
     return 0;
 }
@@ -216,6 +217,7 @@ static void test_move(void **state) {
     static struct space fresh; /* so that the same chunks serve again */
     static struct arena own;
     space_init(&fresh);
+    memset(&own, 0, sizeof(own));
     arena_init(&own, 1, &fresh);
     size_t size = (size_t)24 << 20;
     char *from = large_alloc(&own, size, 1, false);
@@ -259,6 +261,7 @@ static void test_move_with_rest(void **state) {
     static struct space fresh; /* so that the same chunks serve again */
     static struct arena own;
     space_init(&fresh);
+    memset(&own, 0, sizeof(own));
     arena_init(&own, 1, &fresh);
     size_t size = (size_t)16 << 20;
     char *from = large_alloc(&own, size, 1, false);

@@ -137,6 +137,7 @@ static void test_no_memory(void **state) {
     static struct space none;
     static struct pages empty;
     space_init(&none);
+    memset(&empty, 0, sizeof(empty));
     pages_init(&empty, &none, -1, -1);
     struct os_page_ops real = os_page_ops;
     os_page_ops.reserve = no_pages;
@@ -153,6 +154,7 @@ static void test_no_memory(void **state) {
 int main(void) {
     unit_start();
     space_init(&space);
+    memset(&pages, 0, sizeof(pages));
     pages_init(&pages, &space, -1, -1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_class),

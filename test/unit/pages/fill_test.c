@@ -26,7 +26,7 @@ static void check(void) {
     for (unsigned i = 1; i <= CHUNK_GRANULES; i++) {
         struct list *head = &fill.by_longest[i];
         assert_int_equal(list_is_empty(head), !(fill.nonempty >> (i - 1) & 1));
-        for (struct list *node = head->next; node != head; node = node->next) {
+        for (struct list *node = list_first(head); node != head; node = node->next) {
             const struct chunk *chunk = list_entry(node, struct chunk, fill_link);
             assert_int_equal(chunk->longest, i);
             assert_true(longest_free(chunk) <= i);
@@ -40,7 +40,7 @@ static void check(void) {
 }
 
 static void start(void) {
-    fill_init(&fill);
+    memset(&fill, 0, sizeof(fill));
     for (size_t i = 0; i < CHUNKS; i++) {
         chunks[i] = (struct chunk){.base = ((uintptr_t)1 << 45) + i * CHUNK_SIZE};
         chunks[i].free = ALL_GRANULES;

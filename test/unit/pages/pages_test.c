@@ -30,6 +30,7 @@ static void start(ssize_t dirty_ms, ssize_t muzzy_ms) {
     memset(live, 0, sizeof(live));
     space_init(&space);
     space.next_region_bytes = (size_t)1 << 26; /* little, as every test has a space of its own */
+    memset(&pages, 0, sizeof(pages));
     pages_init(&pages, &space, dirty_ms, muzzy_ms);
 }
 
@@ -395,6 +396,7 @@ static void test_two_owners(void **state) {
     bool zeroed;
     static struct pages other;
     start(-1, -1);
+    memset(&other, 0, sizeof(other));
     pages_init(&other, &space, -1, -1);
     struct chunk *head = pages_alloc_big(&pages, 256, 1, &zeroed);
     pages_free_big(&pages, head, false);

@@ -48,6 +48,7 @@ static void start(ssize_t dirty_ms, ssize_t muzzy_ms) {
     space = (struct space){0};
     space_init(&space);
     space.next_region_bytes = (size_t)1 << 26; /* little, as every test has a space of its own */
+    memset(&pages, 0, sizeof(pages));
     pages_init(&pages, &space, dirty_ms, muzzy_ms);
     purge_page_size = 4096;
     os_page_ops = real;
