@@ -3,7 +3,7 @@
  * whole; in the child they are simply free again.
  *
  * Threads other than the forking one do not exist in the child: what their magazines held goes to the
- * depots. One that was in the middle of exchanging a magazine may lose that one in the child.
+ * depots. One that was in the middle of moving magazines or slabs may lose those in the child.
  */
 #include "api/fork.h"
 

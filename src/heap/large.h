@@ -3,8 +3,8 @@
  *
  * Usable sizes are multiples of the page size. Up to 2 MiB an object is a run of granules in a chunk,
  * beyond that a series of chunks. Objects begin on a granule, so they are 16 KiB-aligned at least.
- * Locks: the arena's pages' own. Functions that take a pointer end the process with a report when it
- * is not the start of a live large object; `call` names the public function for the report.
+ * Locks: the arena's pages' own. Whoever has a pointer asks large_find() first; large_report() says what
+ * a pointer looks like that is no object.
  */
 #ifndef ASHLAR_HEAP_LARGE_H
 #define ASHLAR_HEAP_LARGE_H
