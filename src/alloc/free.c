@@ -12,7 +12,7 @@
 #include "heap/large.h"
 #include "opt/opt.h"
 
-enum { JUNK_FREE_BYTE = 0x5a, LARGE_TICKS = 2 };
+enum { JUNK_FREE_BYTE = 0x5a };
 
 static void free_large(void *p) {
     struct large large = large_find(p);
@@ -28,7 +28,7 @@ static void free_large(void *p) {
     large_free(large);
     struct thread *thread = thread_enter();
     if (thread != NULL) {
-        event_tick(thread, LARGE_TICKS);
+        event_tick(thread, EVENT_LARGE_WEIGHT);
     }
 }
 

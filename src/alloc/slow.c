@@ -15,7 +15,7 @@
 #include "opt/opt.h"
 #include "os/fatal.h"
 
-enum { JUNK_ALLOC_BYTE = 0xa5, LARGE_TICKS = 2 };
+enum { JUNK_ALLOC_BYTE = 0xa5 };
 
 void *slow_no_memory(void) {
     if (opts.xmalloc) {
@@ -81,7 +81,7 @@ NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
     if (unlikely(thread == NULL || request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
         return slow_no_memory();
     }
-    event_tick(thread, LARGE_TICKS);
+    event_tick(thread, EVENT_LARGE_WEIGHT);
     zero = zero || opts.zero;
     void *object = large_alloc(thread->arena, request, alignment, zero);
     if (unlikely(object == NULL)) {

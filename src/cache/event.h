@@ -10,7 +10,8 @@
 
 #include "cache/thread.h"
 
-enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64 };
+/* A large object costs as much as some exchanges of magazines. */
+enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64, EVENT_LARGE_WEIGHT = 2 };
 
 /* Accounts the requests counted so far and starts the next countdown. */
 static inline void event_arm(struct thread *thread, unsigned class) {

@@ -24,12 +24,11 @@
 
 #include "base/bits.h"
 #include "os/fatal.h"
+#include "os/os_internal.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4 /* Linux 5.7; older kernels answer EINVAL and the caller copies */
 #endif
-
-bool os_linux_move(void *from, void *to, size_t size);
 
 /* MREMAP_FIXED drops what was mapped at `to`, in some cases even when the call fails: then it is mapped
  * anew, unless it is still there. MREMAP_DONTUNMAP leaves `from` mapped and empty; kernels that do not

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "os/os_internal.h"
 
 static void *map_pages(size_t size, int protection) {
     int saved = errno;
@@ -61,8 +62,6 @@ static void posix_release(void *address, size_t size) {
     munmap(address, size);
     errno = saved;
 }
-
-bool os_linux_move(void *from, void *to, size_t size);
 
 struct os_page_ops os_page_ops = {
     .reserve = posix_reserve,
