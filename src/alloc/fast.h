@@ -22,10 +22,10 @@ static ALWAYS_INLINE void *cache_pop(struct cache_bin *bin) {
     return object;
 }
 
-/* false: no room. The object is stored before top moves, as a fork may happen in between. */
+/* false: no room; an all-zero bin has none. The object is stored before top moves, as a fork may happen in between. */
 static ALWAYS_INLINE bool cache_push(struct cache_bin *bin, void *object) {
     void **slot = bin->top + 1;
-    if (unlikely(slot == bin->limit)) {
+    if (unlikely(slot >= bin->limit)) {
         return false;
     }
     *slot = object;

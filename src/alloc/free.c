@@ -33,7 +33,8 @@ static void free_large(void *p) {
 }
 
 NOINLINE void slow_free(void *p) {
-    unsigned class = map_class_of(p);
+    unsigned byte = map_class_of(p);
+    unsigned class = byte & MAP_CLASS_MASK;
     if (class == 0) {
         if (p != NULL) {
             free_large(p);
@@ -41,7 +42,7 @@ NOINLINE void slow_free(void *p) {
         return;
     }
     struct thread *thread = thread_enter();
-    if (thread != NULL && class <= thread->last_cached) {
+    if (thread != NULL && byte <= thread->last_cached) { /* not those of manual arenas */
         event_tick(thread, 1);
         if (cache_push(&thread->bins[class], p) ||
             (exchange_make_room(thread, class, p) && cache_push(&thread->bins[class], p))) {

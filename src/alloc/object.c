@@ -34,7 +34,7 @@ size_t object_usable_for(size_t size) {
 }
 
 size_t object_usable(const void *p, const char *call) {
-    unsigned class = map_class_of(p);
+    unsigned class = map_size_class_of(p);
     if (likely(class != 0)) {
         return sizeclasses[class].size;
     }
@@ -107,7 +107,7 @@ static void *resize_large(void *p, size_t size, struct large large) {
 }
 
 void *object_resize(void *p, size_t size, const char *call) {
-    unsigned class = map_class_of(p);
+    unsigned class = map_size_class_of(p);
     if (likely(class != 0)) {
         if (size <= SIZECLASS_MAX) {
             unsigned wanted = sizeclass_of(size);

@@ -18,6 +18,8 @@
 #include "cache/magazine.h"
 #include "heap/arena.h"
 
+static_assert(NCLASSES <= (int)MAP_MANUAL, "the class map tells manual arenas by a bit of their own");
+
 /* 24 bytes: the compiler reaches bin i with two address computations. */
 struct cache_bin {
     void **top;    /* address of the next object to hand out, or of a NULL */
@@ -27,7 +29,9 @@ struct cache_bin {
 };
 
 struct thread {
-    struct cache_bin bins[NCLASSES];
+    /* Indexed by what the class map says. Those of manual arenas' slabs are all zero for ever, which has
+     * no room either: their objects never enter a cache. */
+    struct cache_bin bins[MAP_MANUAL + (int)NCLASSES];
     /* Everything below is for slow paths. */
     struct magazine *loaded[NCLASSES];
     struct magazine *_Atomic spare[NCLASSES];

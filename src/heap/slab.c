@@ -53,7 +53,7 @@ struct run *slab_create(struct pages *pages, unsigned class) {
         unsigned left = sc->nslots - i * 64u;
         bits[i] = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
     }
-    map_set_class(run_address(slab), sc->slab_granules, class);
+    map_set_class(run_address(slab), sc->slab_granules, class | pages->map_bits);
     return slab;
 }
 
@@ -117,6 +117,7 @@ void slab_check(const struct run *slab) {
     CHECK(last_bits == 0 || bits[words_of(slab->class) - 1] >> last_bits == 0);
     CHECK(nfree == slab->nfree);
     for (unsigned i = 0; i < slab->ngranules; i++) {
-        CHECK(map_class_of((char *)run_address(slab) + i * GRANULE_SIZE) == slab->class);
+        CHECK(map_class_of((char *)run_address(slab) + i * GRANULE_SIZE) ==
+              (slab->class | pages_of(slab->chunk)->map_bits));
     }
 }

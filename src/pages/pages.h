@@ -40,6 +40,7 @@ struct pages {
     struct page_owner owner; /* guarded by the space's lock */
     struct lock lock;
     struct space *space; /* const after init */
+    unsigned map_bits;   /* MAP_MANUAL or 0: what slabs add to their class in the map */
     struct fill fill;
     struct list dirty_chunks; /* cut chunks with dirty or muzzy granules, oldest first */
     size_t nempty;            /* cut chunks whose granules are all free */
