@@ -9,7 +9,7 @@ set(ASHLAR_SOURCES_PAGES
 set(ASHLAR_SOURCES_HEAP
     heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/arenas.c heap/large.c)
 set(ASHLAR_SOURCES_CACHE
-    cache/magazine.c cache/depot.c cache/thread.c cache/event.c cache/exchange.c)
+    cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/event.c cache/exchange.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c)
 set(ASHLAR_SOURCES_STATS stats/snapshot.c stats/report.c)
 set(ASHLAR_SOURCES_CTL)

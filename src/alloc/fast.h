@@ -56,7 +56,9 @@ static ALWAYS_INLINE void *fast_malloc(size_t request) {
 
 /* NULL, large objects and foreign pointers have class 0, whose bin is always the dummy. */
 static ALWAYS_INLINE void fast_free(void *p) {
-    if (unlikely(!cache_push(&this_thread->bins[map_class_of(p)], p))) {
+    struct thread *thread = this_thread;
+    keep_in_register(thread);
+    if (unlikely(!cache_push(&thread->bins[map_class_of(p)], p))) {
         slow_free(p);
     }
 }

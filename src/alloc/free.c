@@ -14,7 +14,12 @@
 
 enum { JUNK_FREE_BYTE = 0x5a };
 
-static void free_large(void *p) {
+static NOINLINE void free_large(void *p) {
+    struct thread *thread = thread_enter();
+    if (likely(thread != NULL && thread->last_cached != 0 &&
+               large_cache_keep(&thread->large, thread->arena, p))) {
+        return;
+    }
     struct large large = large_find(p);
     if (large.chunk == NULL) {
         if (!foreign_free(p)) {
@@ -26,21 +31,13 @@ static void free_large(void *p) {
         memset(p, JUNK_FREE_BYTE, large_usable(large));
     }
     large_free(large);
-    struct thread *thread = thread_enter();
     if (thread != NULL) {
         event_tick(thread, EVENT_LARGE_WEIGHT);
     }
 }
 
-NOINLINE void slow_free(void *p) {
-    unsigned byte = map_class_of(p);
+static NOINLINE void free_small(void *p, unsigned byte) {
     unsigned class = byte & MAP_CLASS_MASK;
-    if (class == 0) {
-        if (p != NULL) {
-            free_large(p);
-        }
-        return;
-    }
     struct thread *thread = thread_enter();
     if (thread != NULL && byte <= thread->last_cached) { /* not those of manual arenas */
         event_tick(thread, 1);
@@ -53,4 +50,13 @@ NOINLINE void slow_free(void *p) {
         memset(p, JUNK_FREE_BYTE, sizeclasses[class].size);
     }
     arena_drain(class, &p, 1);
+}
+
+NOINLINE void slow_free(void *p) {
+    unsigned byte = map_class_of(p);
+    if (byte != 0) {
+        free_small(p, byte);
+    } else if (p != NULL) {
+        free_large(p);
+    }
 }

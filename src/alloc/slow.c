@@ -76,7 +76,7 @@ NOINLINE void *slow_malloc_medium(size_t request) {
     return fast_malloc_class(sizeclass_of_medium(request));
 }
 
-NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
+static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
     struct thread *thread = thread_enter();
     if (unlikely(thread == NULL || request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
         return slow_no_memory();
@@ -95,6 +95,22 @@ NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
         slow_dress(object, large_usable(large_find(object)));
     }
     return object;
+}
+
+/* A run this thread freed a moment ago; threads keep none while the options zero and junk are on. */
+NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
+    struct thread *thread = this_thread;
+    if (alignment > 1 || request > LARGE_CACHED_MAX) {
+        return malloc_run(request, alignment, zero);
+    }
+    size_t usable = large_round(request);
+    void *object = zero ? large_cache_take_newest(&thread->large, thread->arena, usable) : NULL;
+    object = object != NULL ? object : large_cache_take(&thread->large, usable);
+    if (object == NULL) {
+        return malloc_run(request, alignment, zero);
+    }
+    event_tick(thread, 1);
+    return zero ? memset(object, 0, usable) : object;
 }
 
 COLD void *slow_event(void *object, unsigned class) {

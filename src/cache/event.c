@@ -13,6 +13,15 @@ static const uint64_t trim_interval_ns = 1000000000;
 
 static _Atomic uint64_t next_trim_ns;
 
+static void give_up_unused(struct thread *thread, void *all) {
+    bool used = atomic_exchange_explicit(&thread->large.used, false, memory_order_relaxed);
+    if (!used || all != NULL) {
+        large_cache_empty(&thread->large);
+    } else {
+        large_cache_limit(&thread->large, thread->arena);
+    }
+}
+
 static void trim_if_due(uint64_t now_ns) {
     uint64_t due = atomic_load_explicit(&next_trim_ns, memory_order_relaxed);
     if (now_ns < due ||
@@ -20,6 +29,7 @@ static void trim_if_due(uint64_t now_ns) {
                                                  memory_order_relaxed, memory_order_relaxed)) {
         return;
     }
+    threads_visit(give_up_unused, NULL);
     depots_trim(false);
     for (unsigned i = 0; i < arenas_count(); i++) {
         arena_trim(arenas_get(i), false);
@@ -40,6 +50,8 @@ void event_trim_all(void) {
     if (thread != &boot_thread && thread != &gone_thread) {
         thread_flush(thread);
     }
+    static char all;
+    threads_visit(give_up_unused, &all);
     depots_trim(true);
     for (unsigned i = 0; i < arenas_count(); i++) {
         arena_trim(arenas_get(i), true);

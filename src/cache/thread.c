@@ -73,6 +73,7 @@ void thread_flush(struct thread *thread) {
                   atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel));
         thread->lg_want[class] = 1;
     }
+    large_cache_empty(&thread->large);
 }
 
 static void setup(struct thread *thread) {
@@ -91,13 +92,16 @@ static void setup(struct thread *thread) {
     size_t max = opts.tcache_max < SIZECLASS_MAX ? opts.tcache_max : SIZECLASS_MAX;
     thread->last_cached = cached ? sizeclass_of(max) : 0;
     thread->ticks = 0;
+    thread->large = (struct large_cache){0};
     thread->registry_link = (struct list){NULL, NULL};
     thread->arena = arenas_bind();
+    large_cache_limit(&thread->large, thread->arena);
 }
 
 /* Counters outlive the thread in its arena; they move, so that nobody counts them twice. */
 static void retire(struct thread *thread) {
     thread_flush(thread);
+    pages_merge_tally(&thread->arena->pages, &thread->large.tally);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         uint64_t n = thread_requests(thread, class);
         if (n != 0) {
@@ -181,7 +185,7 @@ NO_SANITIZE_THREAD size_t thread_cached(const struct thread *thread, unsigned cl
     return n + (spare != NULL ? spare->count : 0);
 }
 
-void threads_visit(void (*visit)(const struct thread *thread, void *context), void *context) {
+void threads_visit(void (*visit)(struct thread *thread, void *context), void *context) {
     lock_acquire(&threads_lock);
     for (struct list *node = registry.next; node != &registry; node = node->next) {
         visit(list_entry(node, struct thread, registry_link), context);

@@ -15,6 +15,7 @@
 #ifndef ASHLAR_CACHE_THREAD_H
 #define ASHLAR_CACHE_THREAD_H
 
+#include "cache/large_cache.h"
 #include "cache/magazine.h"
 #include "heap/arena.h"
 
@@ -41,6 +42,7 @@ struct thread {
     unsigned last_cached;        /* largest class this thread caches; 0: none */
     unsigned ticks;              /* slow operations since the clock was last read */
     struct arena *arena;         /* where refills come from */
+    struct large_cache large;    /* runs of large objects (large_cache.h) */
     struct list registry_link;   /* guarded by threads_lock */
 };
 
@@ -73,7 +75,7 @@ uint64_t thread_requests(const struct thread *thread, unsigned class);
 size_t thread_cached(const struct thread *thread, unsigned class);
 
 /* Calls visit for every registered thread, with the registry locked. */
-void threads_visit(void (*visit)(const struct thread *thread, void *context), void *context);
+void threads_visit(void (*visit)(struct thread *thread, void *context), void *context);
 
 /* In the child of a fork: threads that no longer exist give their objects back. */
 void threads_after_fork(void);

@@ -49,7 +49,7 @@ void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool ze
             return NULL;
         }
         head->usable = usable;
-        pages_count_large(&arena->pages, 1, 0, (ptrdiff_t)usable);
+        pages_count_large(&arena->pages, usable, 0);
         object = (void *)head->base;
     }
     if (zero && !zeroed) {
@@ -90,7 +90,7 @@ static void free_and_count(struct large large, bool clean) {
     if (large.run != NULL) {
         pages_free_large(&arena->pages, large.run);
     } else {
-        pages_count_large(&arena->pages, 0, 1, -(ptrdiff_t)large.chunk->usable);
+        pages_count_large(&arena->pages, 0, large.chunk->usable);
         pages_free_big(&arena->pages, large.chunk, clean);
     }
     purge_after_free(&arena->pages);
@@ -113,13 +113,14 @@ bool large_resize(struct large large, size_t request) {
             return false;
         }
         large.run->usable = usable;
+        large.run->class = (uint8_t)lextent_index(usable);
     } else {
         if (n <= CHUNK_GRANULES || !pages_resize_big(&arena->pages, large.chunk, n)) {
             return false;
         }
         large.chunk->usable = usable;
     }
-    pages_count_large(&arena->pages, 0, 0, (ptrdiff_t)(usable - old));
+    pages_count_large(&arena->pages, usable, old);
     if (usable < old) {
         purge_after_free(&arena->pages);
     }
@@ -173,7 +174,7 @@ _Noreturn void large_report(const char *call, const void *p) {
             break;
         case CHUNK_CUT: {
             struct run *run = chunk_run_at(chunk, p);
-            bool inside = run != NULL && run->kind != RUN_QUICK &&
+            bool inside = run != NULL && run->kind != RUN_CACHED &&
                           (uintptr_t)p - run_address(run) < run->ngranules * GRANULE_SIZE;
             what = inside ? "points into a large object, not to its start"
                           : "points to unused memory, probably freed before (double free)";

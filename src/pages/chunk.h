@@ -17,14 +17,15 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/list.h"
+#include "os/os.h"
 #include "pages/map.h"
 
 enum run_kind {
-    RUN_NONE,  /* not the start of a run */
-    RUN_SLAB,  /* equal slots of one size class (heap/slab.h) */
-    RUN_LARGE, /* one object */
-    RUN_QUICK, /* was one until just now, and may be one again at once (pages.h) */
-    RUN_TAIL,  /* the end of a big object that begins in an earlier chunk */
+    RUN_NONE,   /* not the start of a run */
+    RUN_SLAB,   /* equal slots of one size class (heap/slab.h) */
+    RUN_LARGE,  /* one object */
+    RUN_CACHED, /* was one until just now, and may be one again at once (cache/large_cache.h) */
+    RUN_TAIL,   /* the end of a big object that begins in an earlier chunk */
 };
 
 /* 64 bytes. The heap layer uses everything after ngranules. */
@@ -33,7 +34,8 @@ struct run {
     struct chunk *chunk; /* const while the chunk is cut */
     uint8_t kind;        /* enum run_kind */
     uint8_t ngranules;   /* 1..128 */
-    uint8_t class;       /* RUN_SLAB: its size class, const while it is a slab */
+    uint8_t class;       /* RUN_SLAB: its size class, const while it is a slab; RUN_LARGE: its
+                            class for statistics (lextent.h) */
     uint8_t fullness;    /* RUN_SLAB: which list holds it; guarded by the bin's lock */
     uint16_t nfree;      /* RUN_SLAB: free slots; guarded by the bin's lock */
     uint16_t hint;       /* RUN_SLAB: no free slot in words before this one; same guard */
@@ -112,6 +114,18 @@ static inline unsigned run_first_granule(const struct run *run) {
 
 static inline uintptr_t run_address(const struct run *run) {
     return run->chunk->base + ((uintptr_t)run_first_granule(run) << LG_GRANULE);
+}
+
+/* Changes the kind of a run, for whoever does so first. */
+static inline bool run_become(struct run *run, enum run_kind from, enum run_kind to) {
+    uint8_t expected = (uint8_t)from;
+    if (os_single_threaded()) {
+        bool first = run->kind == expected;
+        run->kind = first ? (uint8_t)to : run->kind;
+        return first;
+    }
+    return __atomic_compare_exchange_n(&run->kind, &expected, (uint8_t)to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
 }
 
 /* Our chunk at an address, or NULL. */

@@ -158,36 +158,6 @@ static void free_locked(struct pages *pages, struct run *run) {
     release(pages, chunk, first, n);
 }
 
-/* A run leaves the quick lists; it counts as active again. */
-static struct run *remove_quick(struct pages *pages, unsigned n) {
-    struct list *head = &pages->quick[n];
-    struct run *run = list_entry(head->next, struct run, link);
-    list_remove(&run->link);
-    if (list_is_empty(head)) {
-        pages->quick_lengths &= ~((uint64_t)1 << (n - 1));
-    }
-    pages->nquick -= n;
-    gauge_add(&pages->nactive, n);
-    gauge_add(&pages->nstate[PAGES_DIRTY], -(ptrdiff_t)n);
-    return run;
-}
-
-/* The longest kept run becomes free like others; false when none is kept. */
-static bool drop_longest_quick(struct pages *pages) {
-    if (pages->quick_lengths == 0) {
-        return false;
-    }
-    free_locked(pages, remove_quick(pages, lg_floor(pages->quick_lengths) + 1));
-    return true;
-}
-
-void pages_flush_quick(struct pages *pages) {
-    lock_acquire(&pages->lock);
-    while (drop_longest_quick(pages)) {
-    }
-    lock_release(&pages->lock);
-}
-
 static struct run *alloc_locked(struct pages *pages, unsigned n, unsigned alignment,
                                 enum run_kind kind, bool *zeroed) {
     unsigned first = 0;
@@ -196,9 +166,6 @@ static struct run *alloc_locked(struct pages *pages, unsigned n, unsigned alignm
         first = 0;
         chunk = space_take(pages->space, 1, 1);
         chunk = chunk != NULL ? add_chunk(pages, chunk) : NULL;
-    }
-    while (chunk == NULL && drop_longest_quick(pages)) {
-        chunk = fill_find(&pages->fill, n, alignment, &first);
     }
     return chunk != NULL ? take(pages, chunk, first, n, kind, zeroed) : NULL;
 }
@@ -219,56 +186,43 @@ void pages_free(struct pages *pages, struct run *run) {
 
 /* ---- runs of large objects ---------------------------------------------------------------------- */
 
-static void count_large(struct pages *pages, unsigned allocated, unsigned freed, ptrdiff_t bytes) {
-    counter_add(&pages->large.nmalloc, allocated);
-    counter_add(&pages->large.ndalloc, freed);
-    gauge_add(&pages->large.bytes, bytes);
+static void count_large(struct pages *pages, size_t allocated, size_t freed) {
+    struct large_counters *large = &pages->large;
+    if (allocated != 0) {
+        counter_add(&large->nmalloc[lextent_index(allocated)], 1);
+    }
+    if (freed != 0) {
+        counter_add(&large->ndalloc[lextent_index(freed)], 1);
+    }
+    gauge_add(&large->bytes, (ptrdiff_t)(allocated - freed));
 }
 
-void pages_count_large(struct pages *pages, unsigned allocated, unsigned freed, ptrdiff_t bytes) {
+void pages_count_large(struct pages *pages, size_t allocated, size_t freed) {
     lock_acquire(&pages->lock);
-    count_large(pages, allocated, freed, bytes);
+    count_large(pages, allocated, freed);
     lock_release(&pages->lock);
 }
 
-static struct run *take_quick(struct pages *pages, unsigned n) {
-    if (n > QUICK_GRANULES_MAX || (pages->quick_lengths >> (n - 1) & 1) == 0) {
-        return NULL;
+void pages_merge_tally(struct pages *pages, struct large_tally *tally) {
+    lock_acquire(&pages->lock);
+    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
+        counter_add(&pages->large.nmalloc[i], tally->nmalloc[i]);
+        counter_add(&pages->large.ndalloc[i], tally->ndalloc[i]);
     }
-    struct run *run = remove_quick(pages, n);
-    run->kind = RUN_LARGE;
-    return run;
-}
-
-static bool keep_quick(struct pages *pages, struct run *run) {
-    unsigned n = run->ngranules;
-    if (n > QUICK_GRANULES_MAX) {
-        return false;
-    }
-    while (pages->nquick + n > QUICK_GRANULES_TOTAL) {
-        drop_longest_quick(pages);
-    }
-    run->kind = RUN_QUICK;
-    list_push_front(&pages->quick[n], &run->link);
-    pages->quick_lengths |= (uint64_t)1 << (n - 1);
-    pages->nquick += n;
-    gauge_add(&pages->nactive, -(ptrdiff_t)n);
-    gauge_add(&pages->nstate[PAGES_DIRTY], n);
-    return true;
+    gauge_add(&pages->large.bytes, (ptrdiff_t)tally->bytes);
+    lock_release(&pages->lock);
+    *tally = (struct large_tally){0};
 }
 
 struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment,
                               bool *zeroed) {
     unsigned n = (unsigned)div_round_up(usable, GRANULE_SIZE);
     lock_acquire(&pages->lock);
-    struct run *run = alignment == 1 ? take_quick(pages, n) : NULL;
-    *zeroed = false;
-    if (run == NULL) {
-        run = alloc_locked(pages, n, alignment, RUN_LARGE, zeroed);
-    }
+    struct run *run = alloc_locked(pages, n, alignment, RUN_LARGE, zeroed);
     if (run != NULL) {
         run->usable = usable;
-        count_large(pages, 1, 0, (ptrdiff_t)usable);
+        run->class = (uint8_t)lextent_index(usable);
+        count_large(pages, usable, 0);
     }
     lock_release(&pages->lock);
     return run;
@@ -276,11 +230,10 @@ struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned align
 
 void pages_free_large(struct pages *pages, struct run *run) {
     lock_acquire(&pages->lock);
-    CHECK(run->kind == RUN_LARGE); /* two threads may free the same object at once */
-    count_large(pages, 0, 1, -(ptrdiff_t)run->usable);
-    if (!keep_quick(pages, run)) {
-        free_locked(pages, run);
-    }
+    CHECK(
+        run_become(run, RUN_LARGE, RUN_CACHED)); /* two threads may free the same object at once */
+    count_large(pages, 0, run->usable);
+    free_locked(pages, run);
     lock_release(&pages->lock);
 }
 
@@ -526,19 +479,6 @@ void pages_check(struct pages *pages) {
         states[PAGES_DIRTY] += bits128_count(chunk->dirty);
         states[PAGES_MUZZY] += bits128_count(chunk->muzzy);
     }
-    size_t nquick = 0;
-    for (unsigned n = 0; n <= QUICK_GRANULES_MAX; n++) {
-        struct list *quick = &pages->quick[n];
-        bool listed = n > 0 && (pages->quick_lengths >> (n - 1) & 1) != 0;
-        CHECK(list_is_empty(quick) == !listed);
-        for (struct list *node = list_first(quick); node != quick; node = node->next) {
-            const struct run *run = list_entry(node, struct run, link);
-            CHECK(run->kind == RUN_QUICK && run->ngranules == n);
-            nquick += n;
-        }
-    }
-    CHECK(nquick == pages->nquick);
-    states[PAGES_DIRTY] += nquick;
     CHECK(nempty == pages->nempty);
     CHECK(states[PAGES_DIRTY] == pages->nstate[PAGES_DIRTY]);
     CHECK(states[PAGES_MUZZY] == pages->nstate[PAGES_MUZZY]);

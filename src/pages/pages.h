@@ -12,20 +12,23 @@
 
 #include "pages/decay.h"
 #include "pages/fill.h"
+#include "pages/lextent.h"
 #include "pages/region.h"
 
 enum page_state { PAGES_DIRTY, PAGES_MUZZY, PAGE_STATES };
 
-enum {
-    QUICK_GRANULES_MAX = 64,   /* longest run that is kept for quick reuse: 1 MiB */
-    QUICK_GRANULES_TOTAL = 160 /* most granules so kept in an arena */
-};
-
 /* Large objects, big ones included; written under the pages' lock, read without. */
 struct large_counters {
-    _Atomic uint64_t nmalloc;
-    _Atomic uint64_t ndalloc;
+    _Atomic uint64_t nmalloc[NLEXTENTS];
+    _Atomic uint64_t ndalloc[NLEXTENTS];
     _Atomic size_t bytes; /* usable bytes of live ones */
+};
+
+/* The part of them that a thread counts for its arena; written by the thread alone. */
+struct large_tally {
+    _Atomic uint64_t nmalloc[LEXTENTS_CACHED];
+    _Atomic uint64_t ndalloc[LEXTENTS_CACHED];
+    _Atomic size_t bytes; /* wraps around: a thread may free more than it allocates */
 };
 
 /* Since the start; written by whoever purges, read by anyone. */
@@ -44,11 +47,6 @@ struct pages {
     struct fill fill;
     struct list dirty_chunks; /* cut chunks with dirty or muzzy granules, oldest first */
     size_t nempty;            /* cut chunks whose granules are all free */
-    /* Runs of large objects freed a moment ago, by length: still cut out of their chunks, so that the
-     * next object of that length takes two list operations. They count as dirty. */
-    struct list quick[QUICK_GRANULES_MAX + 1];
-    uint64_t quick_lengths; /* bit n - 1: quick[n] has members */
-    size_t nquick;          /* their granules */
     struct large_counters large;
     _Atomic size_t nchunks;             /* chunks in use: cut, big and body */
     _Atomic size_t nactive;             /* granules in runs and big objects */
@@ -75,8 +73,6 @@ bool pages_resize(struct pages *pages, struct run *run, unsigned n);
 /* A run for one object of `usable` bytes, and its end. */
 struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment, bool *zeroed);
 void pages_free_large(struct pages *pages, struct run *run);
-/* Makes the runs kept for quick reuse free like others. */
-void pages_flush_quick(struct pages *pages);
 
 /* A big object of n granules at a multiple of `alignment` chunks. */
 struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, bool *zeroed);
@@ -88,8 +84,10 @@ bool pages_resize_big(struct pages *pages, struct chunk *head, size_t n);
 /* Granules of one state, those in the space included. */
 size_t pages_unused(const struct pages *pages, enum page_state state);
 
-/* A large object that spans chunks came or went, or one changed its size. */
-void pages_count_large(struct pages *pages, unsigned allocated, unsigned freed, ptrdiff_t bytes);
+/* A large object of so many usable bytes came, or went; both when one changed its size. 0: none. */
+void pages_count_large(struct pages *pages, size_t allocated, size_t freed);
+/* What a thread counted is added; its tally starts again at zero. */
+void pages_merge_tally(struct pages *pages, struct large_tally *tally);
 
 /* For purge.c: granules leave and re-enter the free set while they are purged without the lock. */
 void pages_hide(struct pages *pages, struct chunk *chunk, bits128 range);

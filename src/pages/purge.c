@@ -169,7 +169,6 @@ static void purge_state(struct pages *pages, enum page_state state, bool lazily,
         return;
     }
     struct sweep sweep = {.pages = pages, .state = state, .lazily = lazily};
-    pages_flush_quick(pages);
     size_t gone = purge_free_chunks(&sweep, target);
     if (gone < target) {
         purge_cut_chunks(&sweep, target - gone);

@@ -37,7 +37,7 @@ static void column(struct fmt *out, uint64_t value, size_t width) {
 
 static void write_totals(const struct snapshot *now) {
     line_total("allocated", now->allocated, "in the program's hands");
-    line_total("cached", now->cached_bytes, "free objects kept by threads and depots");
+    line_total("cached", now->cached_bytes + now->large_cached, "free memory kept by threads and depots");
     line_total("active", now->active, "in slabs and large objects");
     line_total("dirty", now->dirty, "unused, not yet given back");
     line_total("muzzy", now->muzzy, "unused, the system may take it");

@@ -22,9 +22,15 @@ size_t snapshot_purged_bytes(void) {
     return (size_t)granules << LG_GRANULE;
 }
 
-static void add_thread(const struct thread *thread, void *context) {
+static void add_thread(struct thread *thread, void *context) {
     struct snapshot *sum = context;
     sum->nthreads++;
+    sum->large_bytes += gauge_read(&thread->large.tally.bytes);
+    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
+        sum->large_ndalloc += counter_read(&thread->large.tally.ndalloc[i]);
+        sum->large_nmalloc += counter_read(&thread->large.tally.nmalloc[i]);
+    }
+    sum->large_cached += large_cache_bytes(&thread->large);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         sum->classes[class].nrequests += thread_requests(thread, class);
         sum->classes[class].cached += thread_cached(thread, class);
@@ -44,9 +50,10 @@ static void add_arena(const struct arena *arena, struct snapshot *sum) {
         to->ncreated += counter_read(&bin->ncreated);
         to->nslabs += gauge_read(&bin->nslabs);
     }
-    uint64_t freed = counter_read(&arena->pages.large.ndalloc);
-    sum->large_ndalloc += freed;
-    sum->large_nmalloc += counter_read(&arena->pages.large.nmalloc);
+    for (unsigned i = 0; i < NLEXTENTS; i++) {
+        sum->large_ndalloc += counter_read(&arena->pages.large.ndalloc[i]);
+        sum->large_nmalloc += counter_read(&arena->pages.large.nmalloc[i]);
+    }
     sum->large_bytes += gauge_read(&arena->pages.large.bytes);
     sum->active += gauge_read(&arena->pages.nactive) << LG_GRANULE;
     sum->dirty += pages_unused(&arena->pages, PAGES_DIRTY) << LG_GRANULE;

@@ -30,6 +30,7 @@ struct snapshot {
     size_t large_live;  /* number of large objects */
     uint64_t large_nmalloc;
     uint64_t large_ndalloc;
+    size_t large_cached;   /* bytes of runs that threads keep for their next large object */
     size_t cached_objects; /* in magazines of threads and depots */
     size_t cached_bytes;
     size_t active;   /* bytes of slabs and large objects */

@@ -25,7 +25,7 @@ static void join(void *(*function)(void *), void *argument) {
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-static void count_thread(const struct thread *thread, void *context) {
+static void count_thread(struct thread *thread, void *context) {
     (void)thread;
     ++*(unsigned *)context;
 }

@@ -66,7 +66,7 @@ static void check(void) {
     assert_int_equal(now.large_live, nlarge);
     assert_int_equal(now.allocated, small_bytes + large_bytes);
     assert_int_equal(slabs, small_bytes + now.cached_bytes + slack);
-    assert_int_equal(now.active, slabs + granules_of_large);
+    assert_int_equal(now.active, slabs + granules_of_large + now.large_cached);
     assert_int_equal(now.metadata, meta_allocated_bytes());
     assert_int_equal(now.resident, now.active + now.dirty + now.metadata);
     assert_int_equal(now.mapped, now.resident + now.muzzy);
