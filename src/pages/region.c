@@ -206,20 +206,23 @@ static size_t align_index(const struct region *region, size_t first, size_t alig
     return first + (round_up(number, alignment) - number);
 }
 
-/* Searches a bitset of the region for n adjacent members; series longer than `longest` are left, and
- * so are members of `except`, if there is such a set. */
+/* Searches a bitset of the region for n adjacent members: the shortest series that suffices, and the
+ * lowest of equals. Series longer than `longest` are left, and so are members of `except`, if there is
+ * such a set. */
 static size_t region_find(const struct region *region, const uint64_t *set, const uint64_t *except,
                           size_t n, size_t alignment, size_t longest) {
+    size_t best = region->nchunks;
     size_t first = bitset_next(set, except, region->nchunks, 0, true);
     while (first < region->nchunks) {
         size_t end = bitset_next(set, except, region->nchunks, first, false);
         size_t begin = align_index(region, first, alignment);
         if (begin + n <= end && end - first <= longest) {
-            return begin;
+            best = begin;
+            longest = end - first - 1;
         }
         first = bitset_next(set, except, region->nchunks, end, true);
     }
-    return region->nchunks;
+    return best;
 }
 
 /* Dirty and muzzy granules of one chunk are added to (sign 1) or taken from (-1) an account. */
