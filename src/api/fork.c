@@ -11,6 +11,7 @@
 
 #include "cache/depot.h"
 #include "cache/thread.h"
+#include "ctl/ctl.h"
 #include "heap/arenas.h"
 #include "meta/meta.h"
 #include "meta/pool.h"
@@ -43,6 +44,7 @@ static void for_arenas(lock_action *action, bool bins) {
 /* The locks of the library in the order of rank.h, in two parts. */
 static void for_outer(lock_action *action) {
     action(&init_lock);
+    action(&ctl_lock);
     action(&threads_lock);
     action(&arenas_lock);
 }

@@ -12,6 +12,7 @@
 
 enum lock_rank {
     RANK_INIT,    /* start of the library, once */
+    RANK_CTL,     /* changes through controls, one at a time */
     RANK_THREADS, /* the registry of threads and the arena each one is bound to */
     RANK_ARENAS,  /* creation of arenas */
     RANK_DEPOT,   /* one class of parked magazines */

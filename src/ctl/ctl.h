@@ -1,0 +1,43 @@
+/*
+ * ctl.h: the controls, a tree of named values by which a program sees and steers the allocator.
+ *
+ * Usage:      mib and depth of a name come from ctl_name_to_mib(); ctl_by_mib() reads, writes or
+ *             carries out. Names are paths such as stats.arenas.0.bins.3.nmalloc; a number in a name
+ *             is itself in the mib, a word is its position in the table of its level. Rows are added
+ *             at the end of their level, so the numbers of words stay as they are, but for opt.*,
+ *             whose numbers follow the table of options.
+ * Locks:      ctl_lock is held while a value is written, an action carried out, or a snapshot read.
+ *             Controls of the calling thread need none. A hook that such an action calls may use
+ *             controls itself.
+ * Checked by: test/unit/ctl/ and test/integration/mallctl_test.c.
+ */
+#ifndef ASHLAR_CTL_CTL_H
+#define ASHLAR_CTL_CTL_H
+
+#include <stddef.h>
+
+#include "sync/lock.h"
+
+/* Longest path: stats.arenas.<i>.bins.<j>.mutex.<counter>. */
+enum { CTL_DEPTH_MAX = 7 };
+
+/* Special arenas in names and mibs: all of them together, and what destroyed ones left behind. */
+enum { CTL_ARENAS_ALL = 4096, CTL_ARENAS_DESTROYED = 4097 };
+
+/* All return 0 or an errno, as documented for mallctl() (docs/controls.md). The library runs. */
+
+/* *depth: how many numbers mib has room for, then how many it got. A path that does not end at a
+ * control is accepted, too. */
+int ctl_name_to_mib(const char *name, size_t *mib, size_t *depth);
+
+/* A read: oldp and oldlenp are not NULL. A write: newp is not NULL. */
+int ctl_by_mib(const size_t *mib, size_t depth, void *oldp, size_t *oldlenp, const void *newp,
+               size_t newlen);
+
+int ctl_by_name(const char *name, void *oldp, size_t *oldlenp, const void *newp, size_t newlen);
+
+/* For fork. */
+extern struct lock ctl_lock;
+void ctl_reset_lock_after_fork(void);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * ctl_internal.h: a row of the table of controls, and one use of a control.
+ *
+ * A control is a field of a statistics snapshot, found by adding up the offsets of the rows along its
+ * path, or a function. Levels that recur (a lock's counters) are shared by the rows that point there.
+ */
+#ifndef ASHLAR_CTL_CTL_INTERNAL_H
+#define ASHLAR_CTL_CTL_INTERNAL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/config.h"
+#include "ctl/ctl.h"
+#include "opt/opt.h"
+
+/* What a value is; ctl_types says how large. */
+enum ctl_type {
+    CTL_NODE, /* not a control: there are more words */
+    CTL_VOID, /* an action, or a hook: no value */
+    CTL_BOOL,
+    CTL_UNSIGNED,
+    CTL_U32,
+    CTL_U64,
+    CTL_I64,
+    CTL_SIZE,
+    CTL_SSIZE,
+    CTL_STRING,
+    CTL_POINTER,
+    CTL_INDEX_OF_POINTER, /* in: a pointer; out: an unsigned */
+    CTL_OWN_SIZES,        /* the function looks at the sizes itself */
+    CTL_NTYPES,
+};
+
+struct ctl_type_sizes {
+    uint8_t out;
+    uint8_t in;
+};
+extern const struct ctl_type_sizes ctl_types[CTL_NTYPES];
+
+enum ctl_flags {
+    CTL_READ = 1,
+    CTL_WRITE = 2,
+    CTL_CREATES = 4, /* a read with a wrong length creates nothing and sets the length to 0 */
+    CTL_THREAD = 8,  /* concerns the calling thread alone */
+    /* How far it is to be relied on, for the documentation. */
+    CTL_EXPERIMENTAL = 16,
+    CTL_INTERNAL = 32,
+    CTL_OURS = 64, /* not a control of jemalloc */
+};
+
+/* In the order of ctl_levels. */
+enum ctl_level_id {
+    LEVEL_ROOT,
+    LEVEL_CONFIG,
+    LEVEL_OPT,
+    LEVEL_ARENAS,
+    LEVEL_ARENAS_BIN,
+    LEVEL_ARENAS_LEXTENT,
+    CTL_NLEVELS,
+};
+
+/* In the order of `functions` in ctl.c. */
+enum ctl_function_id {
+    DO_FIELD,     /* a field of a snapshot at the row's offset */
+    DO_CONSTANT,  /* the row's offset is the value */
+    DO_NOT_BUILT, /* a part of jemalloc that this version has not: ENOENT */
+    DO_VERSION,
+    DO_CONFIG_DEBUG,
+    DO_CONFIG_MALLOC_CONF,
+    DO_OPTION,
+    DO_NARENAS,
+    DO_PAGE,
+    DO_TCACHE_MAX,
+    DO_NHBINS,
+    DO_BIN_SIZE,
+    DO_BIN_NREGS,
+    DO_BIN_SLAB_SIZE,
+    DO_LEXTENT_SIZE,
+    CTL_NFUNCTIONS,
+};
+
+/* The text is for tools/gen-docs, which defines CTL_DOCUMENTED; the library does without. */
+#ifdef CTL_DOCUMENTED
+#define CTL_HELP(text) text
+#else
+#define CTL_HELP(text)
+#endif
+
+/* 40 bytes without pointers, so that the table is constant and untouched until somebody asks. */
+struct ctl_row {
+    char name[29];
+    uint8_t type;  /* enum ctl_type */
+    uint8_t flags; /* of enum ctl_flags */
+    uint8_t next;  /* CTL_NODE: the enum ctl_level_id below; else an enum ctl_function_id */
+    uint32_t offset;
+#ifdef CTL_DOCUMENTED
+    const char *help;
+#endif
+};
+
+/* What the numbers of a level with an index count. */
+enum ctl_index {
+    INDEX_NONE,
+    INDEX_ARENA,       /* an arena there could be, or all, or those destroyed */
+    INDEX_STATS_ARENA, /* the same, if the snapshot has it */
+    INDEX_BIN,
+    INDEX_LEXTENT,
+};
+
+struct ctl_level {
+    const struct ctl_row *rows;
+    uint16_t nrows;
+    uint8_t index;   /* enum ctl_index: a number comes before the rows' names */
+    uint32_t stride; /* bytes of a snapshot between fields of one number and the next */
+};
+extern const struct ctl_level ctl_levels[CTL_NLEVELS];
+
+union ctl_value {
+    bool b;
+    unsigned u;
+    uint32_t u32;
+    uint64_t u64;
+    int64_t i64;
+    size_t size;
+    ssize_t ssize;
+    const char *text;
+    void *pointer;
+};
+
+/* One use of a control. */
+struct ctl_call {
+    const struct ctl_row *row;
+    const struct opt_row *option; /* of opt.* */
+    unsigned arena;               /* the first number of the path, if it is an arena */
+    unsigned index;               /* the last number of the path */
+    size_t offset;                /* in the snapshot of the arena, or of the process */
+    bool of_arena;
+    const union ctl_value *in; /* to be written; NULL: only read */
+    union ctl_value out;       /* the answer */
+    /* What the program gave, for CTL_OWN_SIZES. */
+    void *oldp;
+    size_t *oldlenp;
+    const void *newp;
+    size_t newlen;
+};
+
+/* Carries out a control: c->in if that is not NULL, then c->out. 0 or an errno. */
+typedef int ctl_function(struct ctl_call *c);
+
+/* ---- ctl_table.c ---- */
+
+extern const struct ctl_row ctl_option_row; /* of every control opt.* */
+/* The option that the control opt.<word> shows, or NULL. */
+const struct opt_row *ctl_option_find(const char *word, size_t length);
+enum ctl_type ctl_option_type(const struct opt_row *row);
+
+/* ---- ctl_option.c: what was fixed at start or before ---- */
+
+ctl_function ctl_constant, ctl_version, ctl_config_debug, ctl_config_malloc_conf, ctl_option;
+
+/* ---- ctl_arenas.c ---- */
+
+ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ctl_bin_nregs,
+    ctl_bin_slab_size, ctl_lextent_size;
+/* Arenas that exist, or will when threads need them, have numbers below. */
+unsigned ctl_arenas_end(void);
+
+#endif
