@@ -7,7 +7,8 @@ set(ASHLAR_SOURCES_META meta/meta.c meta/pool.c)
 set(ASHLAR_SOURCES_PAGES
     pages/map.c pages/chunk.c pages/region.c pages/fill.c pages/decay.c pages/pages.c pages/purge.c)
 set(ASHLAR_SOURCES_HEAP
-    heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/arenas.c heap/large.c)
+    heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/large.c heap/reset.c
+    heap/arenas.c)
 set(ASHLAR_SOURCES_CACHE
     cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/event.c cache/exchange.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c)

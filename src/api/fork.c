@@ -30,8 +30,8 @@ static void for_pools(lock_action *action) {
 }
 
 static void for_arenas(lock_action *action, bool bins) {
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        struct arena *arena = arenas_get(i);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
         for (unsigned class = 1; bins && class < NCLASSES; class ++) {
             action(&arena->bins[class].lock);
         }
@@ -72,16 +72,18 @@ static void release(struct lock *lock) {
 static void before(void) {
     rank_allow_equal(true);
     for_outer(acquire);
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        purge_suspend(&arenas_get(i)->pages);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        purge_suspend(&arena->pages);
     }
     for_inner(acquire);
 }
 
 static void after(lock_action *action) {
     for_inner(action);
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        purge_resume(&arenas_get(i)->pages);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        purge_resume(&arena->pages);
     }
     for_outer(action);
     rank_allow_equal(false);

@@ -31,8 +31,9 @@ static void trim_if_due(uint64_t now_ns) {
     }
     threads_visit(give_up_unused, NULL);
     depots_trim(false);
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        arena_trim(arenas_get(i), false);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        arena_trim(arena, false);
     }
 }
 
@@ -53,8 +54,9 @@ void event_trim_all(void) {
     static char all;
     threads_visit(give_up_unused, &all);
     depots_trim(true);
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        arena_trim(arenas_get(i), true);
-        purge_all(&arenas_get(i)->pages);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        arena_trim(arena, true);
+        purge_all(&arena->pages);
     }
 }

@@ -147,8 +147,8 @@ bool large_cache_keep(struct large_cache *cache, const struct arena *arena, cons
 
 void large_cache_limit(struct large_cache *cache, const struct arena *arena) {
     unsigned nthreads = atomic_load_explicit(&arena->nthreads, memory_order_relaxed);
-    atomic_store_explicit(&cache->most, LARGE_CACHED_GRANULES / (nthreads == 0 ? 1 : nthreads),
-                          memory_order_relaxed);
+    unsigned most = LARGE_CACHED_GRANULES / (nthreads == 0 ? 1 : nthreads);
+    atomic_store_explicit(&cache->most, arena_is_manual(arena) ? 0 : most, memory_order_relaxed);
 }
 
 void large_cache_empty(struct large_cache *cache) {

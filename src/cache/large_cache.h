@@ -37,7 +37,7 @@ void *large_cache_take_newest(struct large_cache *cache, struct arena *arena, si
 /* The object that begins at p is freed and kept. false: not kept, and nothing done. */
 bool large_cache_keep(struct large_cache *cache, const struct arena *arena, const void *p);
 
-/* Sets how much the cache of one of the arena's threads may keep. */
+/* Sets how much the cache of one of the arena's threads may keep: of a manual arena's, nothing. */
 void large_cache_limit(struct large_cache *cache, const struct arena *arena);
 /* All runs go back to their arena; any thread. */
 void large_cache_empty(struct large_cache *cache);

@@ -19,7 +19,8 @@
 #include "cache/magazine.h"
 #include "heap/arena.h"
 
-static_assert(NCLASSES <= (int)MAP_MANUAL, "the class map tells manual arenas by a bit of their own");
+static_assert(NCLASSES <= (int)MAP_MANUAL,
+              "the class map tells manual arenas by a bit of their own");
 
 /* 24 bytes: the compiler reaches bin i with two address computations. */
 struct cache_bin {

@@ -23,6 +23,13 @@ void arena_init(struct arena *arena, unsigned index, struct space *space) {
     }
 }
 
+void arena_restart(struct arena *arena) {
+    struct pages *pages = &arena->pages;
+    purge_suspend(pages);
+    pages_set_decay(pages, (ssize_t)opts.dirty_decay_ms, (ssize_t)opts.muzzy_decay_ms);
+    purge_resume(pages);
+}
+
 size_t arena_class_bytes(unsigned class) {
     size_t slab_bytes = (size_t)sizeclasses[class].slab_granules << LG_GRANULE;
     return atomic_load_explicit(&class_slabs[class], memory_order_relaxed) * slab_bytes;
@@ -136,7 +143,16 @@ void arena_drain(unsigned class, void *const *slots, unsigned n) {
     }
 }
 
-void arena_trim(struct arena *arena, bool all) {
+void arena_drop_slab(struct arena *arena, struct run *slab) {
+    unsigned class = slab->class;
+    struct bin *bin = &arena->bins[class];
+    lock_acquire(&bin->lock);
+    bin_remove_locked(bin, slab);
+    lock_release(&bin->lock);
+    destroy_slabs(arena, class, &slab, 1);
+}
+
+static void trim(struct arena *arena, bool all) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         struct bin *bin = &arena->bins[class];
         struct run *surplus[BIN_MAX_RELEASED];
@@ -147,6 +163,17 @@ void arena_trim(struct arena *arena, bool all) {
             lock_release(&bin->lock);
             destroy_slabs(arena, class, surplus, n);
         } while (n == BIN_MAX_RELEASED);
+    }
+}
+
+/* A manual arena may be in the middle of a reset, which must be alone with its slabs. */
+void arena_trim(struct arena *arena, bool all) {
+    if (!arena->manual) {
+        trim(arena, all);
+    } else if (purge_try_suspend(&arena->pages)) {
+        trim(arena, all);
+        purge_resume(&arena->pages);
+        purge_after_free(&arena->pages);
     }
 }
 

@@ -10,10 +10,17 @@
 #include "heap/bin.h"
 #include "pages/purge.h"
 
+enum { ARENA_NAME = 32 }; /* with the zero at its end */
+
 struct arena {
     struct pages pages;
-    unsigned index;            /* const */
+    unsigned index;    /* const */
+    bool manual;       /* made by arenas_create; const */
+    _Atomic bool live; /* neither destroyed nor about to be; written under the arenas' lock */
     _Atomic unsigned nthreads; /* bound to it; written under the arenas' lock */
+    struct arena *next_unused; /* a destroyed one, whose index can be used again; same guard */
+    _Atomic uint64_t created_ns;
+    char name[ARENA_NAME]; /* guarded by the arenas' lock */
     /* Requests per class that no living thread counts: of exited threads, and without a cache. */
     _Atomic uint64_t merged_requests[NCLASSES];
     struct bin bins[NCLASSES]; /* bins[0] is unused */
@@ -22,6 +29,9 @@ struct arena {
 /* *arena must be all zero. */
 void arena_init(struct arena *arena, unsigned index, struct space *space);
 
+/* A retired arena begins again, with the decay that new arenas have. */
+void arena_restart(struct arena *arena);
+
 /* Up to `want` objects of a class into slots[0..]; the last one has the lowest address. Returns how
  * many, 0 when there is no memory. */
 unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned want);
@@ -29,6 +39,14 @@ unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned 
 /* Objects of one class go home, each to its own arena. A pointer that is no object of that class, or
  * one that is free already, is reported and ends the process. */
 void arena_drain(unsigned class, void *const *slots, unsigned n);
+
+/* A slab goes back to the pages, whatever it holds. */
+void arena_drop_slab(struct arena *arena, struct run *slab);
+
+/* Objects of such an arena never enter a cache that serves other arenas. */
+static inline bool arena_is_manual(const struct arena *arena) {
+    return arena->manual;
+}
 
 /* Gives slabs that are all free back to the pages: those beyond what bins keep, or all of them. */
 void arena_trim(struct arena *arena, bool all);

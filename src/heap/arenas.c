@@ -1,25 +1,54 @@
 /*
- * arenas.c: creating arenas and spreading threads over them.
+ * arenas.c: creating arenas, ending them, and spreading threads over them.
  */
 #include "heap/arenas.h"
 
+#include "base/fmt.h"
+#include "heap/reset.h"
 #include "meta/meta.h"
 #include "opt/opt.h"
 #include "os/cpus.h"
+#include "os/os.h"
 
 struct space arenas_space;
 struct lock arenas_lock = {.rank = RANK_ARENAS};
 
 static struct arena *_Atomic table[ARENAS_MAX];
-static _Atomic unsigned ncreated; /* written under arenas_lock */
-static _Atomic unsigned limit;    /* 0: not computed yet; written under arenas_lock */
+static _Atomic unsigned count; /* written under arenas_lock */
+static _Atomic unsigned limit; /* 0: not computed yet; written under arenas_lock */
+static struct arena *unused;   /* destroyed ones, the last one first; guarded by arenas_lock */
+static struct arena *_Atomic destroyed;
+
+static bool is_live(const struct arena *arena) {
+    return atomic_load_explicit(&arena->live, memory_order_acquire);
+}
+
+struct arena *arenas_next_raw(unsigned *i) {
+    struct arena *arena = NULL;
+    while (arena == NULL && *i < arenas_count()) {
+        arena = atomic_load_explicit(&table[(*i)++], memory_order_acquire);
+    }
+    return arena;
+}
+
+struct arena *arenas_next(unsigned *i) {
+    struct arena *arena;
+    do {
+        arena = arenas_next_raw(i);
+    } while (arena != NULL && !is_live(arena));
+    return arena;
+}
 
 struct arena *arenas_get(unsigned i) {
-    return i < ARENAS_MAX ? atomic_load_explicit(&table[i], memory_order_acquire) : NULL;
+    struct arena *arena = NULL;
+    if (i < ARENAS_MAX) {
+        arena = atomic_load_explicit(&table[i], memory_order_acquire);
+    }
+    return arena != NULL && is_live(arena) ? arena : NULL;
 }
 
 unsigned arenas_count(void) {
-    return atomic_load_explicit(&ncreated, memory_order_acquire);
+    return atomic_load_explicit(&count, memory_order_acquire);
 }
 
 /* Asking for the CPUs costs system calls, so it waits until a second thread appears. */
@@ -34,16 +63,35 @@ unsigned arenas_limit(void) {
     return n;
 }
 
-static struct arena *create_locked(void) {
+/* ---- creation and destruction ------------------------------------------------------------------- */
+
+static void name_by_number(struct arena *arena) {
+    struct fmt out;
+    fmt_init(&out, arena->name, sizeof(arena->name));
+    fmt_str(&out, arena->manual ? "manual_" : "auto_");
+    fmt_u64(&out, arena->index);
+}
+
+static void begin_locked(struct arena *arena) {
+    atomic_store_explicit(&arena->created_ns, os_coarse_clock_ns(), memory_order_relaxed);
+    name_by_number(arena);
+    atomic_store_explicit(&arena->live, true, memory_order_release);
+}
+
+static struct arena *create_locked(unsigned index, bool manual) {
     lock_assert_held(&arenas_lock);
-    unsigned index = arenas_count();
     struct arena *arena = index < ARENAS_MAX ? meta_alloc(sizeof(*arena)) : NULL;
     if (arena == NULL) {
         return NULL;
     }
     arena_init(arena, index, &arenas_space);
+    arena->manual = manual;
+    arena->pages.map_bits = manual ? MAP_MANUAL : 0;
+    begin_locked(arena);
     atomic_store_explicit(&table[index], arena, memory_order_release);
-    atomic_store_explicit(&ncreated, index + 1, memory_order_release);
+    if (index >= arenas_count()) {
+        atomic_store_explicit(&count, index + 1, memory_order_release);
+    }
     return arena;
 }
 
@@ -53,10 +101,116 @@ bool arenas_init(void) {
     }
     space_init(&arenas_space);
     lock_acquire(&arenas_lock);
-    bool created = create_locked() != NULL;
+    bool created = create_locked(0, false) != NULL;
     lock_release(&arenas_lock);
     return created;
 }
+
+struct arena *arenas_auto(unsigned i) {
+    struct arena *arena = arenas_get(i);
+    if (arena == NULL && i < arenas_limit()) {
+        lock_acquire(&arenas_lock);
+        arena = arenas_get(i);
+        if (arena == NULL) {
+            arena = create_locked(i, false);
+        }
+        lock_release(&arenas_lock);
+    }
+    return arena != NULL && !arena->manual ? arena : NULL;
+}
+
+struct arena *arenas_create(void) {
+    unsigned first = arenas_limit();
+    lock_acquire(&arenas_lock);
+    struct arena *arena = unused;
+    if (arena != NULL) {
+        unused = arena->next_unused;
+        arena_restart(arena);
+        begin_locked(arena);
+    } else {
+        arena = create_locked(arenas_count() > first ? arenas_count() : first, true);
+    }
+    lock_release(&arenas_lock);
+    return arena;
+}
+
+static struct arena *totals_locked(void) {
+    struct arena *totals = atomic_load_explicit(&destroyed, memory_order_relaxed);
+    if (totals == NULL) {
+        totals = meta_alloc(sizeof(*totals));
+        if (totals != NULL) {
+            arena_init(totals, ARENAS_MAX, &arenas_space);
+            atomic_store_explicit(&destroyed, totals, memory_order_release);
+        }
+    }
+    return totals;
+}
+
+const struct arena *arenas_destroyed(void) {
+    return atomic_load_explicit(&destroyed, memory_order_acquire);
+}
+
+/* Others may destroy arenas at the same time, but the counters move under the lock. */
+bool arenas_destroy(struct arena *arena) {
+    lock_acquire(&arenas_lock);
+    struct arena *totals = totals_locked();
+    bool may = totals != NULL && arena->manual && is_live(arena) &&
+               atomic_load_explicit(&arena->nthreads, memory_order_relaxed) == 0;
+    if (may) {
+        atomic_store_explicit(&arena->live, false, memory_order_release);
+    }
+    lock_release(&arenas_lock);
+    if (!may) {
+        return false;
+    }
+    arena_retire(arena, arenas_get(0));
+    lock_acquire(&arenas_lock);
+    arena_move_counters(arena, totals);
+    arena->next_unused = unused;
+    unused = arena;
+    lock_release(&arenas_lock);
+    return true;
+}
+
+/* ---- what an arena is called, and what is its ------------------------------------------------------ */
+
+void arenas_read_name(const struct arena *arena, char name[ARENA_NAME]) {
+    lock_acquire(&arenas_lock);
+    for (unsigned i = 0; i < ARENA_NAME; i++) {
+        name[i] = arena->name[i];
+    }
+    lock_release(&arenas_lock);
+}
+
+void arenas_rename(struct arena *arena, const char *name) {
+    lock_acquire(&arenas_lock);
+    struct fmt out;
+    fmt_init(&out, arena->name, sizeof(arena->name));
+    fmt_str(&out, name);
+    lock_release(&arenas_lock);
+}
+
+struct arena *arenas_of_pointer(const void *p) {
+    struct chunk *chunk = chunk_find_at(p);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    switch (atomic_load_explicit(&chunk->kind, memory_order_relaxed)) {
+    case CHUNK_BIG:
+    case CHUNK_BIG_BODY:
+        return arena_of(chunk);
+    case CHUNK_CUT: {
+        const struct run *run = chunk_run_at(chunk, p);
+        bool inside = run != NULL && run->kind != RUN_NONE && run->kind != RUN_CACHED &&
+                      (uintptr_t)p - run_address(run) < run->ngranules * GRANULE_SIZE;
+        return inside ? arena_of(chunk) : NULL;
+    }
+    default:
+        return NULL;
+    }
+}
+
+/* ---- threads ------------------------------------------------------------------------------------ */
 
 static unsigned nthreads_of(const struct arena *arena) {
     return atomic_load_explicit(&arena->nthreads, memory_order_relaxed);
@@ -65,19 +219,32 @@ static unsigned nthreads_of(const struct arena *arena) {
 struct arena *arenas_bind(void) {
     lock_acquire(&arenas_lock);
     struct arena *best = arenas_get(0);
-    for (unsigned i = 1; i < arenas_count() && nthreads_of(best) > 0; i++) {
+    unsigned missing = 0; /* the lowest number without an arena */
+    for (unsigned i = 1; nthreads_of(best) > 0 && i < arenas_limit(); i++) {
         struct arena *arena = arenas_get(i);
-        if (nthreads_of(arena) < nthreads_of(best)) {
+        if (arena == NULL) {
+            missing = missing == 0 ? i : missing;
+        } else if (nthreads_of(arena) < nthreads_of(best)) {
             best = arena;
         }
     }
-    if (nthreads_of(best) > 0 && arenas_count() < arenas_limit()) {
-        struct arena *created = create_locked();
+    if (nthreads_of(best) > 0 && missing != 0) {
+        struct arena *created = create_locked(missing, false);
         best = created != NULL ? created : best;
     }
     atomic_fetch_add_explicit(&best->nthreads, 1, memory_order_relaxed);
     lock_release(&arenas_lock);
     return best;
+}
+
+bool arenas_bind_to(struct arena *arena) {
+    lock_acquire(&arenas_lock);
+    bool live = is_live(arena);
+    if (live) {
+        atomic_fetch_add_explicit(&arena->nthreads, 1, memory_order_relaxed);
+    }
+    lock_release(&arenas_lock);
+    return live;
 }
 
 void arenas_unbind(struct arena *arena) {
@@ -87,8 +254,9 @@ void arenas_unbind(struct arena *arena) {
 }
 
 void arenas_unbind_all(void) {
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        atomic_store_explicit(&arenas_get(i)->nthreads, 0, memory_order_relaxed);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        atomic_store_explicit(&arena->nthreads, 0, memory_order_relaxed);
     }
 }
 
@@ -97,14 +265,16 @@ void arenas_rebind(struct arena *arena) {
 }
 
 void arenas_decay(uint64_t now_ns) {
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        purge_decayed(&arenas_get(i)->pages, now_ns);
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        purge_decayed(&arena->pages, now_ns);
     }
 }
 
 void arenas_check(void) {
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        arena_check(arenas_get(i));
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        arena_check(arena);
     }
     space_check(&arenas_space);
 }

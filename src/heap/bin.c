@@ -119,6 +119,15 @@ unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
     return n;
 }
 
+void bin_remove_locked(struct bin *bin, struct run *slab) {
+    lock_assert_held(&bin->lock);
+    unsigned nslots = sizeclasses[slab->class].nslots;
+    counter_add(&bin->ndalloc, nslots - slab->nfree);
+    unlist(bin, slab);
+    gauge_add(&bin->nslabs, -1);
+    slab->nfree = (uint16_t)nslots;
+}
+
 void bin_check(struct bin *bin, unsigned class) {
     lock_acquire(&bin->lock);
     size_t listed = 0;

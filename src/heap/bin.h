@@ -42,6 +42,8 @@ bool bin_put_locked(struct bin *bin, struct run *slab, unsigned slot);
  * BIN_MAX_RELEASED; the caller destroys them without the lock. Returns how many. */
 unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
                             struct run *released[BIN_MAX_RELEASED]);
+/* Takes out a slab, whatever it holds, for good: its objects are forgotten. */
+void bin_remove_locked(struct bin *bin, struct run *slab);
 
 void bin_check(struct bin *bin, unsigned class);
 

@@ -14,6 +14,10 @@ enum { KEPT_EMPTY_CHUNKS = 1 };
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms) {
     pages->space = space;
     lock_init(&pages->lock, RANK_PAGES);
+    pages_set_decay(pages, dirty_ms, muzzy_ms);
+}
+
+void pages_set_decay(struct pages *pages, ssize_t dirty_ms, ssize_t muzzy_ms) {
     decay_init(&pages->decay[PAGES_DIRTY], dirty_ms);
     decay_init(&pages->decay[PAGES_MUZZY], muzzy_ms);
     atomic_store_explicit(&pages->immediate, dirty_ms == 0, memory_order_relaxed);
@@ -156,6 +160,17 @@ static void free_locked(struct pages *pages, struct run *run) {
     unsigned n = run->ngranules;
     chunk_forget_run(chunk, run);
     release(pages, chunk, first, n);
+}
+
+void pages_drop_empty(struct pages *pages) {
+    lock_acquire(&pages->lock);
+    unsigned first;
+    struct chunk *chunk;
+    while ((chunk = fill_find(&pages->fill, CHUNK_GRANULES, 1, &first)) != NULL) {
+        remove_chunk(pages, chunk);
+        space_give(pages->space, chunk, 1, &pages->owner);
+    }
+    lock_release(&pages->lock);
 }
 
 static struct run *alloc_locked(struct pages *pages, unsigned n, unsigned alignment,

@@ -62,6 +62,9 @@ struct pages {
 /* *pages must be all zero. */
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms);
 
+/* Both curves begin anew; nobody may be purging. */
+void pages_set_decay(struct pages *pages, ssize_t dirty_ms, ssize_t muzzy_ms);
+
 /* n (1..128) granules at a multiple of `alignment` (a power of two, 1..128) granules; NULL when there
  * is no memory. *zeroed: they read as zero. */
 struct run *pages_alloc(struct pages *pages, unsigned n, unsigned alignment, enum run_kind kind,
@@ -80,6 +83,9 @@ struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, b
 void pages_free_big(struct pages *pages, struct chunk *head, bool clean);
 /* Resizes where it stands, n > 128. */
 bool pages_resize_big(struct pages *pages, struct chunk *head, size_t n);
+
+/* Gives all chunks without runs back to the space, also the one that is usually kept. */
+void pages_drop_empty(struct pages *pages);
 
 /* Granules of one state, those in the space included. */
 size_t pages_unused(const struct pages *pages, enum page_state state);

@@ -252,6 +252,10 @@ void purge_suspend(struct pages *pages) {
     }
 }
 
+bool purge_try_suspend(struct pages *pages) {
+    return try_begin(pages);
+}
+
 void purge_resume(struct pages *pages) {
     finish(pages);
 }

@@ -21,6 +21,8 @@ void purge_all(struct pages *pages);
 /* For fork: waits until nobody purges and keeps it so, until resumed. */
 void purge_suspend(struct pages *pages);
 void purge_resume(struct pages *pages);
+/* The same for whoever else must be alone with an arena's unused memory. false: somebody is at it. */
+bool purge_try_suspend(struct pages *pages);
 
 /* Purges dirty pages; returns at once when another thread purges. */
 void purge_dirty(struct pages *pages);

@@ -117,6 +117,7 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
     if (space->regions == NULL) {
         os_avoid_huge_pages((void *)base, first);
     }
+    region->space = space;
     region->base = base;
     region->ncommitted = first >> LG_CHUNK;
     region->nfree = 0;
@@ -366,6 +367,56 @@ struct chunk *space_take_purgeable(struct space *space, const struct page_owner 
     }
     lock_release(&space->lock);
     return found;
+}
+
+static bool is_used_by(const struct chunk *chunk, const struct page_owner *owner) {
+    unsigned kind = atomic_load_explicit(&chunk->kind, memory_order_relaxed);
+    return (kind == CHUNK_CUT || kind == CHUNK_BIG) &&
+           atomic_load_explicit(&chunk->owner, memory_order_relaxed) == owner;
+}
+
+/* Under the lock, as a free chunk keeps its owner's name until another arena takes it. */
+size_t space_find_owned(struct space *space, const struct page_owner *owner,
+                        struct space_walk *walk, struct chunk **found, size_t max) {
+    size_t n = 0;
+    lock_acquire(&space->lock);
+    struct region *region = space->regions;
+    while (region != NULL && region != walk->region) {
+        region = region->next;
+    }
+    if (region == NULL && !walk->done) { /* the walk begins, or its region was released meanwhile */
+        *walk = (struct space_walk){.region = space->regions};
+    }
+    while (n < max && !walk->done) {
+        if (walk->region == NULL) {
+            walk->done = true;
+        } else if (walk->next == walk->region->ncommitted) {
+            *walk = (struct space_walk){.region = walk->region->next};
+        } else {
+            struct chunk *chunk = &walk->region->chunks[walk->next++];
+            if (is_used_by(chunk, owner)) {
+                found[n++] = chunk;
+            }
+        }
+    }
+    lock_release(&space->lock);
+    return n;
+}
+
+void space_adopt(struct space *space, struct page_owner *from, struct page_owner *to) {
+    lock_acquire(&space->lock);
+    for (struct region *region = space->regions; region != NULL; region = region->next) {
+        size_t i = 0;
+        while ((i = bitset_next(region->dirty, NULL, region->nchunks, i, true)) < region->nchunks) {
+            struct chunk *chunk = &region->chunks[i++];
+            if (atomic_load_explicit(&chunk->owner, memory_order_relaxed) == from) {
+                park(from, chunk, -1);
+                park(to, chunk, 1);
+                atomic_store_explicit(&chunk->owner, to, memory_order_relaxed);
+            }
+        }
+    }
+    lock_release(&space->lock);
 }
 
 void space_check(struct space *space) {

@@ -15,8 +15,11 @@
 #include "pages/chunk.h"
 #include "sync/lock.h"
 
+struct space;
+
 struct region {
     struct region *next;
+    struct space *space;  /* const */
     uintptr_t base;       /* multiple of CHUNK_SIZE */
     size_t nchunks;       /* const */
     size_t ncommitted;    /* chunks below this are readable and writable */
@@ -54,6 +57,20 @@ void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_
 /* A free chunk with dirty (muzzy: false) or muzzy granules charged to `owner`, taken out of the space
  * so that it can be purged without the lock; NULL when there is none. */
 struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner, bool muzzy);
+
+/* A walk over the chunks in use, cut or big, of one owner; all zero at its beginning. */
+struct space_walk {
+    struct region *region;
+    size_t next; /* index of the chunk to look at */
+    bool done;
+};
+/* Up to `max` more of them; 0 at the end. Meanwhile others may give and take chunks, but not this
+ * owner's. */
+size_t space_find_owned(struct space *space, const struct page_owner *owner,
+                        struct space_walk *walk, struct chunk **found, size_t max);
+
+/* What is free and unclean on the account of `from` goes to the account of `to`. */
+void space_adopt(struct space *space, struct page_owner *from, struct page_owner *to);
 
 /* Gives regions back to the system that are wholly free and clean. */
 void space_release_regions(struct space *space);

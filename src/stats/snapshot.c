@@ -12,12 +12,16 @@
 #include "heap/arenas.h"
 #include "meta/meta.h"
 
+static uint64_t purged_granules(const struct pages *pages) {
+    return counter_read(&pages->purged[PAGES_DIRTY].returned) +
+           counter_read(&pages->purged[PAGES_MUZZY].returned);
+}
+
 size_t snapshot_purged_bytes(void) {
-    uint64_t granules = 0;
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        const struct pages *pages = &arenas_get(i)->pages;
-        granules += counter_read(&pages->purged[PAGES_DIRTY].returned) +
-                    counter_read(&pages->purged[PAGES_MUZZY].returned);
+    const struct arena *arena = arenas_destroyed();
+    uint64_t granules = arena != NULL ? purged_granules(&arena->pages) : 0;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        granules += purged_granules(&arena->pages);
     }
     return (size_t)granules << LG_GRANULE;
 }
@@ -70,9 +74,13 @@ static size_t less(size_t a, size_t b) {
 
 void snapshot_take(struct snapshot *snapshot) {
     memset(snapshot, 0, sizeof(*snapshot));
-    snapshot->narenas = arenas_count();
-    for (unsigned i = 0; i < snapshot->narenas; i++) {
-        add_arena(arenas_get(i), snapshot);
+    const struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        add_arena(arena, snapshot);
+        snapshot->narenas++;
+    }
+    if (arenas_destroyed() != NULL) {
+        add_arena(arenas_destroyed(), snapshot);
     }
     threads_visit(add_thread, snapshot);
     for (unsigned class = 1; class < NCLASSES; class ++) {
