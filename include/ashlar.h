@@ -4,7 +4,8 @@
  * The allocation functions of C, POSIX and GNU (malloc, calloc, realloc, reallocarray, free,
  * posix_memalign, aligned_alloc, memalign, valloc, pvalloc, malloc_usable_size, malloc_trim, mallinfo,
  * mallinfo2, mallopt, malloc_stats) are declared by the system's headers and replaced by the library,
- * as are the C++ operators new and delete. This header declares what those headers may lack.
+ * as are the C++ operators new and delete. This header declares what those headers may lack; jemalloc's
+ * extended interface is in <jemalloc/jemalloc.h>.
  *
  * All functions may be called from any thread. Sizes are in bytes.
  */
@@ -17,6 +18,13 @@
 #define ASHLAR_VERSION_MINOR 1
 #define ASHLAR_VERSION_PATCH 0
 
+/* As <stdlib.h> and <jemalloc/jemalloc.h> declare their functions. */
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define ASHLAR_NOEXCEPT noexcept
+#else
+#define ASHLAR_NOEXCEPT
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -25,12 +33,12 @@ extern "C" {
  * Frees an object of malloc, calloc or realloc whose size, as it was asked for, is known (C23,
  * 7.24.3.4). NULL is allowed. A wrong size does no harm. errno is kept.
  */
-void free_sized(void *p, size_t size);
+void free_sized(void *p, size_t size) ASHLAR_NOEXCEPT;
 
 /*
  * The same for an object of aligned_alloc (C23, 7.24.3.5).
  */
-void free_aligned_sized(void *p, size_t alignment, size_t size);
+void free_aligned_sized(void *p, size_t alignment, size_t size) ASHLAR_NOEXCEPT;
 
 /*
  * Options, as in the environment variable MALLOC_CONF: "key:value,key:value". A program may define this
