@@ -30,6 +30,8 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_BIN_NREGS] = ctl_bin_nregs,
     [DO_BIN_SLAB_SIZE] = ctl_bin_slab_size,
     [DO_LEXTENT_SIZE] = ctl_lextent_size,
+    [DO_ACTIVE] = ctl_active,
+    [DO_SAFETY_CHECK_ABORT] = ctl_safety_check_abort,
 };
 
 /* ---- paths ------------------------------------------------------------------------------------- */
@@ -199,10 +201,9 @@ static int use(struct ctl_call *c) {
         }
         return EINVAL;
     }
-    union ctl_value in = {0};
     if (c->newp != NULL && !bad_length && type != CTL_OWN_SIZES) {
-        memcpy(&in, c->newp, sizes->in);
-        c->in = &in;
+        memcpy(&c->given, c->newp, sizes->in);
+        c->in = &c->given;
     }
     error = c->row->next == DO_FIELD ? ENOENT : carry_out(c);
     if (error == 0 && reads) {
@@ -214,7 +215,8 @@ static int use(struct ctl_call *c) {
 
 int ctl_by_mib(const size_t *mib, size_t depth, void *oldp, size_t *oldlenp, const void *newp,
                size_t newlen) {
-    struct ctl_call c = {.oldp = oldp, .oldlenp = oldlenp, .newp = newp, .newlen = newlen};
+    struct ctl_call c = {.oldp = oldp, .newp = newp, .newlen = newlen};
+    c.oldlenp = oldlenp;
     struct place at = {&ctl_levels[LEVEL_ROOT], false};
     for (size_t i = 0; i < depth; i++) {
         if (!step(&at, &c, mib[i])) {

@@ -53,11 +53,21 @@ enum ctl_flags {
 /* In the order of ctl_levels. */
 enum ctl_level_id {
     LEVEL_ROOT,
+    LEVEL_THREAD,
+    LEVEL_THREAD_PROF,
     LEVEL_CONFIG,
     LEVEL_OPT,
     LEVEL_ARENAS,
     LEVEL_ARENAS_BIN,
     LEVEL_ARENAS_LEXTENT,
+    LEVEL_PROF,
+    LEVEL_PROF_STATS,
+    LEVEL_PROF_BIN,
+    LEVEL_PROF_LEXTENT,
+    LEVEL_APPROXIMATE,
+    LEVEL_EXPERIMENTAL,
+    LEVEL_HOOKS,
+    LEVEL_PROF_RECENT,
     CTL_NLEVELS,
 };
 
@@ -78,6 +88,8 @@ enum ctl_function_id {
     DO_BIN_NREGS,
     DO_BIN_SLAB_SIZE,
     DO_LEXTENT_SIZE,
+    DO_ACTIVE,
+    DO_SAFETY_CHECK_ABORT,
     CTL_NFUNCTIONS,
 };
 
@@ -127,6 +139,7 @@ union ctl_value {
     ssize_t ssize;
     const char *text;
     void *pointer;
+    void (*hook)(const char *text);
 };
 
 /* One use of a control. */
@@ -137,8 +150,9 @@ struct ctl_call {
     unsigned index;               /* the last number of the path */
     size_t offset;                /* in the snapshot of the arena, or of the process */
     bool of_arena;
-    const union ctl_value *in; /* to be written; NULL: only read */
-    union ctl_value out;       /* the answer */
+    const union ctl_value *in; /* to be written, = &given; NULL: only read */
+    union ctl_value given;
+    union ctl_value out; /* the answer */
     /* What the program gave, for CTL_OWN_SIZES. */
     void *oldp;
     size_t *oldlenp;
@@ -164,6 +178,14 @@ ctl_function ctl_constant, ctl_version, ctl_config_debug, ctl_config_malloc_conf
 
 ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ctl_bin_nregs,
     ctl_bin_slab_size, ctl_lextent_size;
+/* ---- ctl_stats.c ---- */
+
+ctl_function ctl_active;
+
+/* ---- ctl_experimental.c ---- */
+
+ctl_function ctl_safety_check_abort;
+
 /* Arenas that exist, or will when threads need them, have numbers below. */
 unsigned ctl_arenas_end(void);
 

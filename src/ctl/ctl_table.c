@@ -12,15 +12,31 @@
 #include "heap/sizeclass.h"
 #include "pages/lextent.h"
 
-enum { R = CTL_READ, W = CTL_WRITE, RW = CTL_READ | CTL_WRITE, INTERNAL = CTL_INTERNAL };
+enum { R = CTL_READ, W = CTL_WRITE, RW = CTL_READ | CTL_WRITE };
+enum { INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMENTAL };
 
 /* clang-format off */
 static const struct ctl_row top[] = {
     {"version", CTL_STRING, R, DO_VERSION, 0, CTL_HELP(
      "The version of jemalloc that is compatible, in jemalloc's form; what follows -g is ashlar's.")},
+    {"thread", CTL_NODE, 0, LEVEL_THREAD, 0, CTL_HELP("")},
     {"config", CTL_NODE, 0, LEVEL_CONFIG, 0, CTL_HELP("")},
     {"opt", CTL_NODE, 0, LEVEL_OPT, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_ARENAS, 0, CTL_HELP("")},
+    {"prof", CTL_NODE, 0, LEVEL_PROF, 0, CTL_HELP("")},
+    {"approximate_stats", CTL_NODE, 0, LEVEL_APPROXIMATE, 0, CTL_HELP("")},
+    {"experimental", CTL_NODE, 0, LEVEL_EXPERIMENTAL, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row thread[] = {
+    {"prof", CTL_NODE, 0, LEVEL_THREAD_PROF, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row thread_prof[] = {
+    {"name", CTL_STRING, RW | CTL_THREAD, DO_NOT_BUILT, 0, CTL_HELP(
+     "What the calling thread is called in profiles.")},
+    {"active", CTL_BOOL, RW | CTL_THREAD, DO_NOT_BUILT, 0, CTL_HELP(
+     "The calling thread's allocations are sampled.")},
 };
 
 static const struct ctl_row config[] = {
@@ -75,6 +91,69 @@ static const struct ctl_row arenas_lextent[] = {
     {"size", CTL_SIZE, R, DO_LEXTENT_SIZE, 0, CTL_HELP(
      "Largest object of the large class. Objects are rounded to pages, not to this.")},
 };
+static const struct ctl_row prof[] = {
+    {"thread_active_init", CTL_BOOL, RW, DO_NOT_BUILT, 0, CTL_HELP(
+     "thread.prof.active of new threads.")},
+    {"active", CTL_BOOL, RW, DO_NOT_BUILT, 0, CTL_HELP("Allocations are sampled.")},
+    {"dump", CTL_STRING, W, DO_NOT_BUILT, 0, CTL_HELP(
+     "Writes a profile to the file named, or to one with a number.")},
+    {"gdump", CTL_BOOL, RW, DO_NOT_BUILT, 0, CTL_HELP(
+     "A profile is written whenever more memory is mapped than ever before.")},
+    {"prefix", CTL_STRING, W, DO_NOT_BUILT, 0, CTL_HELP("How names of profiles begin.")},
+    {"reset", CTL_SIZE, W, DO_NOT_BUILT, 0, CTL_HELP(
+     "Forgets all samples; a value is the new lg_sample.")},
+    {"interval", CTL_U64, R, DO_NOT_BUILT, 0, CTL_HELP(
+     "Allocated bytes between profiles that are written unasked.")},
+    {"lg_sample", CTL_SIZE, R, DO_NOT_BUILT, 0, CTL_HELP(
+     "Base 2 logarithm of the mean number of bytes between samples.")},
+    {"log_start", CTL_STRING, W | INTERNAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Begins a log of samples and their ends.")},
+    {"log_stop", CTL_VOID, INTERNAL, DO_NOT_BUILT, 0, CTL_HELP("Ends it and writes it.")},
+    {"stats", CTL_NODE, 0, LEVEL_PROF_STATS, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row prof_stats[] = {
+    {"bins", CTL_NODE, 0, LEVEL_PROF_BIN, 0, CTL_HELP("")},
+    {"lextents", CTL_NODE, 0, LEVEL_PROF_LEXTENT, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row prof_class[] = {
+    {"live", CTL_OWN_SIZES, R | INTERNAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Requested bytes and number of the class's live samples.")},
+    {"accum", CTL_OWN_SIZES, R | INTERNAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Requested bytes and number of all samples of the class.")},
+};
+
+static const struct ctl_row approximate[] = {
+    {"active", CTL_SIZE, R, DO_ACTIVE, 0, CTL_HELP(
+     "Bytes in slabs and large objects now, whatever epoch says.")},
+};
+
+static const struct ctl_row experimental[] = {
+    {"hooks", CTL_NODE, 0, LEVEL_HOOKS, 0, CTL_HELP("")},
+    {"prof_recent", CTL_NODE, 0, LEVEL_PROF_RECENT, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row hooks[] = {
+    {"prof_backtrace", CTL_POINTER, RW | EXPERIMENTAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Function that walks stacks for the profiler.")},
+    {"prof_dump", CTL_POINTER, RW | EXPERIMENTAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Function called with the name of each profile written.")},
+    {"prof_sample", CTL_POINTER, RW | EXPERIMENTAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Function called for each sampled object.")},
+    {"prof_sample_free", CTL_POINTER, RW | EXPERIMENTAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Function called when a sampled object is freed.")},
+    {"safety_check_abort", CTL_POINTER, W | EXPERIMENTAL, DO_SAFETY_CHECK_ABORT, 0, CTL_HELP(
+     "`void (*)(const char *)`: gets the last line of a process that must end because of a misuse, "
+     "instead of stderr; NULL restores that. The process ends when the function returns.")},
+};
+
+static const struct ctl_row prof_recent[] = {
+    {"alloc_max", CTL_SSIZE, RW | EXPERIMENTAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Length of the list of recent samples; -1: no limit.")},
+    {"alloc_dump", CTL_OWN_SIZES, W | EXPERIMENTAL, DO_NOT_BUILT, 0, CTL_HELP(
+     "Writes that list as JSON through a function.")},
+};
 /* clang-format on */
 
 #define LEVEL(rows, index, stride)                                                                 \
@@ -82,11 +161,21 @@ static const struct ctl_row arenas_lextent[] = {
 
 const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_ROOT] = LEVEL(top, INDEX_NONE, 0),
+    [LEVEL_THREAD] = LEVEL(thread, INDEX_NONE, 0),
+    [LEVEL_THREAD_PROF] = LEVEL(thread_prof, INDEX_NONE, 0),
     [LEVEL_CONFIG] = LEVEL(config, INDEX_NONE, 0),
     [LEVEL_OPT] = {NULL, 0, INDEX_NONE, 0},
     [LEVEL_ARENAS] = LEVEL(arenas, INDEX_NONE, 0),
     [LEVEL_ARENAS_BIN] = LEVEL(arenas_bin, INDEX_BIN, 0),
     [LEVEL_ARENAS_LEXTENT] = LEVEL(arenas_lextent, INDEX_LEXTENT, 0),
+    [LEVEL_PROF] = LEVEL(prof, INDEX_NONE, 0),
+    [LEVEL_PROF_STATS] = LEVEL(prof_stats, INDEX_NONE, 0),
+    [LEVEL_PROF_BIN] = LEVEL(prof_class, INDEX_BIN, 0),
+    [LEVEL_PROF_LEXTENT] = LEVEL(prof_class, INDEX_LEXTENT, 0),
+    [LEVEL_APPROXIMATE] = LEVEL(approximate, INDEX_NONE, 0),
+    [LEVEL_EXPERIMENTAL] = LEVEL(experimental, INDEX_NONE, 0),
+    [LEVEL_HOOKS] = LEVEL(hooks, INDEX_NONE, 0),
+    [LEVEL_PROF_RECENT] = LEVEL(prof_recent, INDEX_NONE, 0),
 };
 
 const struct ctl_type_sizes ctl_types[CTL_NTYPES] = {

@@ -16,6 +16,14 @@ void message_write(const char *text) {
     upcalls.message(text);
 }
 
+void (*_Atomic fatal_hook)(const char *text);
+
+static _Noreturn void end_with(const char *line) {
+    void (*hook)(const char *) = atomic_load_explicit(&fatal_hook, memory_order_acquire);
+    (hook != NULL ? hook : message_write)(line);
+    os_abort();
+}
+
 _Noreturn void fatal_pointer(const char *call, const void *pointer, const char *what) {
     char line[LINE_MAX_LENGTH];
     struct fmt out;
@@ -27,8 +35,7 @@ _Noreturn void fatal_pointer(const char *call, const void *pointer, const char *
     fmt_str(&out, "): ");
     fmt_str(&out, what);
     fmt_str(&out, "\n");
-    message_write(line);
-    os_abort();
+    end_with(line);
 }
 
 _Noreturn void fatal(const char *what) {
@@ -38,8 +45,7 @@ _Noreturn void fatal(const char *what) {
     fmt_str(&out, "<ashlar>: ");
     fmt_str(&out, what);
     fmt_str(&out, "\n");
-    message_write(line);
-    os_abort();
+    end_with(line);
 }
 
 _Noreturn void check_failed(const char *expression, const char *file, int line_number) {
@@ -53,6 +59,5 @@ _Noreturn void check_failed(const char *expression, const char *file, int line_n
     fmt_str(&out, ":");
     fmt_u64(&out, (uint64_t)line_number);
     fmt_str(&out, "\n");
-    message_write(line);
-    os_abort();
+    end_with(line);
 }
