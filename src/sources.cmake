@@ -13,6 +13,6 @@ set(ASHLAR_SOURCES_CACHE
     cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/event.c cache/exchange.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c)
 set(ASHLAR_SOURCES_STATS stats/snapshot.c stats/report.c)
-set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_option.c ctl/ctl_arenas.c ctl/ctl_stats.c
+set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_version.c ctl/ctl_option.c ctl/ctl_arenas.c ctl/ctl_stats.c
     ctl/ctl_experimental.c)
 set(ASHLAR_SOURCES_API api/malloc.c api/mallctl.c api/override_cxx.c api/cxx.c api/init.c api/fork.c)

@@ -22,6 +22,15 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_CONFIG_DEBUG] = ctl_config_debug,
     [DO_CONFIG_MALLOC_CONF] = ctl_config_malloc_conf,
     [DO_OPTION] = ctl_option,
+    [DO_ARENA_INITIALIZED] = ctl_arena_initialized,
+    [DO_ARENA_DECAY] = ctl_arena_decay,
+    [DO_ARENA_PURGE] = ctl_arena_purge,
+    [DO_ARENA_RESET] = ctl_arena_reset,
+    [DO_ARENA_DESTROY] = ctl_arena_destroy,
+    [DO_ARENA_DSS] = ctl_arena_dss,
+    [DO_ARENA_NAME] = ctl_arena_name,
+    [DO_ARENAS_CREATE] = ctl_arenas_create,
+    [DO_ARENAS_LOOKUP] = ctl_arenas_lookup,
     [DO_NARENAS] = ctl_narenas,
     [DO_PAGE] = ctl_page,
     [DO_TCACHE_MAX] = ctl_tcache_max,
@@ -157,7 +166,7 @@ static int carry_out(struct ctl_call *c) {
     bool changes = c->in != NULL || c->row->type == CTL_VOID || c->row->type == CTL_OWN_SIZES ||
                    (c->row->flags & CTL_CREATES) != 0;
     bool ours = atomic_load_explicit(&holder, memory_order_relaxed) == &this_thread;
-    if (!changes || ours || (c->row->flags & CTL_THREAD) != 0) {
+    if (!changes || ours || (c->row->flags & CTL_UNLOCKED) != 0) {
         return function(c);
     }
     lock_acquire(&ctl_lock);

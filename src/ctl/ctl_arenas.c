@@ -1,8 +1,11 @@
 /*
  * ctl_arenas.c: controls of arenas: what sizes there are, creating, changing and ending one.
  */
+#include <string.h>
+
 #include "ctl/ctl_internal.h"
 #include "heap/arenas.h"
+#include "heap/reset.h"
 #include "heap/sizeclass.h"
 #include "pages/lextent.h"
 
@@ -10,6 +13,121 @@ unsigned ctl_arenas_end(void) {
     unsigned limit = arenas_limit();
     unsigned count = arenas_count();
     return limit > count ? limit : count;
+}
+
+/* ---- one arena --------------------------------------------------------------------------------- */
+
+int ctl_arena_initialized(struct ctl_call *c) {
+    c->out.b = c->arena == CTL_ARENAS_ALL ||
+               (c->arena == CTL_ARENAS_DESTROYED ? arenas_destroyed() != NULL
+                                                 : arenas_get(c->arena) != NULL);
+    return 0;
+}
+
+/* Calls an action for the arena that c names, or for all. Those that do not exist have nothing. */
+static int for_arenas(const struct ctl_call *c, void (*action)(struct arena *arena)) {
+    bool all = c->arena == CTL_ARENAS_ALL;
+    unsigned i = all ? 0 : c->arena;
+    struct arena *arena = all ? arenas_next(&i) : arenas_get(i);
+    while (arena != NULL) {
+        action(arena);
+        arena = all ? arenas_next(&i) : NULL;
+    }
+    return 0;
+}
+
+static void decay(struct arena *arena) {
+    purge_decayed(&arena->pages, os_coarse_clock_ns());
+}
+
+static void purge(struct arena *arena) {
+    arena_trim(arena, true);
+    purge_all(&arena->pages);
+}
+
+int ctl_arena_decay(struct ctl_call *c) {
+    return for_arenas(c, decay);
+}
+
+int ctl_arena_purge(struct ctl_call *c) {
+    return for_arenas(c, purge);
+}
+
+int ctl_arena_reset(struct ctl_call *c) {
+    struct arena *arena = arenas_get(c->arena);
+    if (arena == NULL || !arena_is_manual(arena)) {
+        return EFAULT;
+    }
+    arena_reset(arena);
+    return 0;
+}
+
+int ctl_arena_destroy(struct ctl_call *c) {
+    struct arena *arena = arenas_get(c->arena);
+    return arena != NULL && arenas_destroy(arena) ? 0 : EFAULT;
+}
+
+int ctl_arena_dss(struct ctl_call *c) {
+    const char *word = c->in != NULL ? c->in->text : "disabled";
+    bool off = word != NULL && strcmp(word, "disabled") == 0;
+    if (word == NULL || (!off && strcmp(word, "primary") != 0 && strcmp(word, "secondary") != 0)) {
+        return EINVAL;
+    }
+    c->out.text = "disabled";
+    return off && (c->arena == CTL_ARENAS_ALL || arenas_get(c->arena) != NULL) ? 0 : EFAULT;
+}
+
+int ctl_arena_name(struct ctl_call *c) {
+    struct arena *arena = arenas_get(c->arena);
+    bool reads = c->oldp != NULL && c->oldlenp != NULL;
+    if ((reads && *c->oldlenp != sizeof(char *)) ||
+        (c->newp != NULL && c->newlen != sizeof(char *))) {
+        return EINVAL;
+    }
+    char *to = NULL;
+    const char *from = NULL;
+    if (reads) {
+        memcpy(&to, c->oldp, sizeof(to));
+    }
+    if (c->newp != NULL) {
+        memcpy(&from, c->newp, sizeof(from));
+    }
+    if ((reads && to == NULL) || (c->newp != NULL && from == NULL)) {
+        return EINVAL;
+    }
+    if (arena == NULL) {
+        return EFAULT;
+    }
+    if (to != NULL) {
+        arenas_read_name(arena, to);
+    }
+    if (from != NULL) {
+        arenas_rename(arena, from);
+    }
+    return 0;
+}
+
+/* ---- all arenas -------------------------------------------------------------------------------- */
+
+int ctl_arenas_create(struct ctl_call *c) {
+    if (c->in != NULL && c->in->pointer != NULL) {
+        return EINVAL;
+    }
+    struct arena *arena = arenas_create();
+    if (arena == NULL) {
+        return EAGAIN;
+    }
+    c->out.u = arena->index;
+    return 0;
+}
+
+int ctl_arenas_lookup(struct ctl_call *c) {
+    struct arena *arena = c->in != NULL ? arenas_of_pointer(c->in->pointer) : NULL;
+    if (arena == NULL) {
+        return EINVAL;
+    }
+    c->out.u = arena->index;
+    return 0;
 }
 
 int ctl_narenas(struct ctl_call *c) {

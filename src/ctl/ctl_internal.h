@@ -42,8 +42,8 @@ extern const struct ctl_type_sizes ctl_types[CTL_NTYPES];
 enum ctl_flags {
     CTL_READ = 1,
     CTL_WRITE = 2,
-    CTL_CREATES = 4, /* a read with a wrong length creates nothing and sets the length to 0 */
-    CTL_THREAD = 8,  /* concerns the calling thread alone */
+    CTL_CREATES = 4,  /* a read with a wrong length creates nothing and sets the length to 0 */
+    CTL_UNLOCKED = 8, /* concerns the calling thread alone, or changes nothing */
     /* How far it is to be relied on, for the documentation. */
     CTL_EXPERIMENTAL = 16,
     CTL_INTERNAL = 32,
@@ -57,6 +57,7 @@ enum ctl_level_id {
     LEVEL_THREAD_PROF,
     LEVEL_CONFIG,
     LEVEL_OPT,
+    LEVEL_ARENA,
     LEVEL_ARENAS,
     LEVEL_ARENAS_BIN,
     LEVEL_ARENAS_LEXTENT,
@@ -80,6 +81,15 @@ enum ctl_function_id {
     DO_CONFIG_DEBUG,
     DO_CONFIG_MALLOC_CONF,
     DO_OPTION,
+    DO_ARENA_INITIALIZED,
+    DO_ARENA_DECAY,
+    DO_ARENA_PURGE,
+    DO_ARENA_RESET,
+    DO_ARENA_DESTROY,
+    DO_ARENA_DSS,
+    DO_ARENA_NAME,
+    DO_ARENAS_CREATE,
+    DO_ARENAS_LOOKUP,
     DO_NARENAS,
     DO_PAGE,
     DO_TCACHE_MAX,
@@ -170,12 +180,14 @@ extern const struct ctl_row ctl_option_row; /* of every control opt.* */
 const struct opt_row *ctl_option_find(const char *word, size_t length);
 enum ctl_type ctl_option_type(const struct opt_row *row);
 
-/* ---- ctl_option.c: what was fixed at start or before ---- */
+/* ---- ctl_version.c, ctl_option.c: what was fixed at start or before ---- */
 
-ctl_function ctl_constant, ctl_version, ctl_config_debug, ctl_config_malloc_conf, ctl_option;
+ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf, ctl_option;
 
 /* ---- ctl_arenas.c ---- */
 
+ctl_function ctl_arena_initialized, ctl_arena_decay, ctl_arena_purge, ctl_arena_reset,
+    ctl_arena_destroy, ctl_arena_dss, ctl_arena_name, ctl_arenas_create, ctl_arenas_lookup;
 ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ctl_bin_nregs,
     ctl_bin_slab_size, ctl_lextent_size;
 /* ---- ctl_stats.c ---- */

@@ -1,6 +1,6 @@
 /*
- * ctl_option.c: controls that show what was fixed when the library was built or started: version,
- * config.* and opt.*.
+ * ctl_option.c: controls that show what was fixed when the library was built or started: config.*
+ * and opt.*.
  */
 #include <string.h>
 
@@ -9,11 +9,6 @@
 
 int ctl_constant(struct ctl_call *c) {
     c->out.u64 = c->row->offset;
-    return 0;
-}
-
-int ctl_version(struct ctl_call *c) {
-    c->out.text = ASHLAR_JEMALLOC_VERSION;
     return 0;
 }
 

@@ -5,8 +5,9 @@
 #include "heap/arenas.h"
 
 int ctl_active(struct ctl_call *c) {
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        c->out.size += gauge_read(&arenas_get(i)->pages.nactive) << LG_GRANULE;
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        c->out.size += gauge_read(&arena->pages.nactive) << LG_GRANULE;
     }
     return 0;
 }

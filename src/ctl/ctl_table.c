@@ -22,6 +22,7 @@ static const struct ctl_row top[] = {
     {"thread", CTL_NODE, 0, LEVEL_THREAD, 0, CTL_HELP("")},
     {"config", CTL_NODE, 0, LEVEL_CONFIG, 0, CTL_HELP("")},
     {"opt", CTL_NODE, 0, LEVEL_OPT, 0, CTL_HELP("")},
+    {"arena", CTL_NODE, 0, LEVEL_ARENA, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_ARENAS, 0, CTL_HELP("")},
     {"prof", CTL_NODE, 0, LEVEL_PROF, 0, CTL_HELP("")},
     {"approximate_stats", CTL_NODE, 0, LEVEL_APPROXIMATE, 0, CTL_HELP("")},
@@ -33,9 +34,9 @@ static const struct ctl_row thread[] = {
 };
 
 static const struct ctl_row thread_prof[] = {
-    {"name", CTL_STRING, RW | CTL_THREAD, DO_NOT_BUILT, 0, CTL_HELP(
+    {"name", CTL_STRING, RW | CTL_UNLOCKED, DO_NOT_BUILT, 0, CTL_HELP(
      "What the calling thread is called in profiles.")},
-    {"active", CTL_BOOL, RW | CTL_THREAD, DO_NOT_BUILT, 0, CTL_HELP(
+    {"active", CTL_BOOL, RW | CTL_UNLOCKED, DO_NOT_BUILT, 0, CTL_HELP(
      "The calling thread's allocations are sampled.")},
 };
 
@@ -63,6 +64,28 @@ static const struct ctl_row config[] = {
     {"xmalloc", CTL_BOOL, R, DO_CONSTANT, true, CTL_HELP("The option xmalloc is built in.")},
 };
 
+static const struct ctl_row arena[] = {
+    {"initialized", CTL_BOOL, R, DO_ARENA_INITIALIZED, 0, CTL_HELP(
+     "The arena exists; automatic ones are created when threads need them. All: true; destroyed "
+     "ones: there were some.")},
+    {"decay", CTL_VOID, 0, DO_ARENA_DECAY, 0, CTL_HELP(
+     "Gives back what the decay curves do not allow to be kept any more. Also for all arenas.")},
+    {"purge", CTL_VOID, 0, DO_ARENA_PURGE, 0, CTL_HELP(
+     "Gives back all unused memory, empty slabs included. Also for all arenas.")},
+    {"reset", CTL_VOID, 0, DO_ARENA_RESET, 0, CTL_HELP(
+     "Frees all objects of a manual arena. No thread may use it or them meanwhile. `EFAULT` if the "
+     "arena is not a manual one.")},
+    {"destroy", CTL_VOID, 0, DO_ARENA_DESTROY, 0, CTL_HELP(
+     "The same, and ends the arena; the next one created gets its number. `EFAULT` if it is not a "
+     "manual one, or threads are bound to it.")},
+    {"dss", CTL_STRING, RW, DO_ARENA_DSS, 0, CTL_HELP(
+     "Whether memory comes from sbrk(2). Here it never does: reads `disabled`, which can also be "
+     "written; `primary` and `secondary` are `EFAULT`, as where there is no sbrk.")},
+    {"name", CTL_OWN_SIZES, RW, DO_ARENA_NAME, 0, CTL_HELP(
+     "`char *`. To read, oldp points at the address of a buffer of 32 bytes. To write, newp points "
+     "at the address of a text, of which 31 bytes are kept. At first `auto_<i>` or `manual_<i>`.")},
+};
+
 static const struct ctl_row arenas[] = {
     {"narenas", CTL_UNSIGNED, R, DO_NARENAS, 0, CTL_HELP(
      "Numbers of arenas are below this: automatic ones, used or not, and manual ones.")},
@@ -77,6 +100,12 @@ static const struct ctl_row arenas[] = {
     {"bin", CTL_NODE, 0, LEVEL_ARENAS_BIN, 0, CTL_HELP("")},
     {"nlextents", CTL_UNSIGNED, R, DO_CONSTANT, NLEXTENTS, CTL_HELP("Number of large classes.")},
     {"lextent", CTL_NODE, 0, LEVEL_ARENAS_LEXTENT, 0, CTL_HELP("")},
+    {"create", CTL_INDEX_OF_POINTER, RW | CTL_CREATES, DO_ARENAS_CREATE, 0, CTL_HELP(
+     "Creates a manual arena and returns its number. `EAGAIN` if there is no memory or no number "
+     "left.")},
+    {"lookup", CTL_INDEX_OF_POINTER, RW | CTL_UNLOCKED, DO_ARENAS_LOOKUP, 0, CTL_HELP(
+     "The number of the arena in whose live slab or large object the pointer given lies; `EINVAL` "
+     "for a pointer that is nowhere like that.")},
 };
 
 static const struct ctl_row arenas_bin[] = {
@@ -165,6 +194,7 @@ const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_THREAD_PROF] = LEVEL(thread_prof, INDEX_NONE, 0),
     [LEVEL_CONFIG] = LEVEL(config, INDEX_NONE, 0),
     [LEVEL_OPT] = {NULL, 0, INDEX_NONE, 0},
+    [LEVEL_ARENA] = LEVEL(arena, INDEX_ARENA, 0),
     [LEVEL_ARENAS] = LEVEL(arenas, INDEX_NONE, 0),
     [LEVEL_ARENAS_BIN] = LEVEL(arenas_bin, INDEX_BIN, 0),
     [LEVEL_ARENAS_LEXTENT] = LEVEL(arenas_lextent, INDEX_LEXTENT, 0),

@@ -54,6 +54,12 @@ void ashlar_malloc_stats(void);
 void TEST_API(free_sized)(void *p, size_t size);
 void TEST_API(free_aligned_sized)(void *p, size_t alignment, size_t size);
 
+/* jemalloc's; docs/controls.md. */
+int TEST_API(mallctl)(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
+int TEST_API(mallctlnametomib)(const char *name, size_t *mibp, size_t *miblenp);
+int TEST_API(mallctlbymib)(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
+                           void *newp, size_t newlen);
+
 /* Read before the first allocation; a test may define malloc_conf to set options. */
 extern const char *TEST_API(malloc_conf);
 extern void (*TEST_API(malloc_message))(void *opaque, const char *text);
@@ -80,6 +86,9 @@ extern void (*TEST_API(malloc_message))(void *opaque, const char *text);
 #define t_mallinfo2 TEST_API(mallinfo2)
 #define t_mallopt TEST_API(mallopt)
 #define t_malloc_stats TEST_API(malloc_stats)
+#define t_mallctl TEST_API(mallctl)
+#define t_mallctlnametomib TEST_API(mallctlnametomib)
+#define t_mallctlbymib TEST_API(mallctlbymib)
 #define t_malloc_conf TEST_API(malloc_conf)
 #define t_malloc_message TEST_API(malloc_message)
 

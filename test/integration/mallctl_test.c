@@ -1,0 +1,310 @@
+/*
+ * mallctl_test.c: what controls do, through mallctl() alone. That every control has its name, type and
+ * access is the business of test/unit/ctl/table_test.c.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+
+#include "support/api.h"
+#include "support/child.h"
+#include "support/report.h"
+
+enum { ALL = 4096, DESTROYED = 4097, NAME = 96, BUFFER = 32, GOT_AWAY = 3 };
+
+/* ---- shorthands ---- */
+
+/* "arena.%u.purge" and a number make a name; in a static buffer. */
+static const char *named(const char *pattern, unsigned i) {
+    static char name[NAME];
+    snprintf(name, sizeof(name), pattern, i);
+    return name;
+}
+
+static void get(const char *name, void *value, size_t size) {
+    size_t length = size;
+    int error = t_mallctl(name, value, &length, NULL, 0);
+    if (error != 0 || length != size) {
+        fail_msg("reading %s: %s", name, strerror(error));
+    }
+}
+
+static unsigned get_unsigned(const char *name) {
+    unsigned value;
+    get(name, &value, sizeof(value));
+    return value;
+}
+
+static bool get_bool(const char *name) {
+    bool value;
+    get(name, &value, sizeof(value));
+    return value;
+}
+
+static const char *get_text(const char *name) {
+    const char *value;
+    get(name, &value, sizeof(value));
+    return value;
+}
+
+static int act(const char *name) {
+    return t_mallctl(name, NULL, NULL, NULL, 0);
+}
+
+static int set_text(const char *name, const char *text) {
+    return t_mallctl(name, NULL, NULL, &text, sizeof(text));
+}
+
+static unsigned create_arena(void) {
+    return get_unsigned("arenas.create");
+}
+
+/* ---- facts ---- */
+
+static void test_sizes(void **state) {
+    (void)state;
+    assert_int_equal(get_unsigned("arenas.nbins"), 41);
+    assert_int_equal(get_unsigned("arenas.nlextents"), 191);
+    size_t before = 0;
+    for (unsigned i = 0; i < get_unsigned("arenas.nbins"); i++) {
+        size_t size;
+        size_t slab;
+        uint32_t nregs;
+        get(named("arenas.bin.%u.size", i), &size, sizeof(size));
+        get(named("arenas.bin.%u.slab_size", i), &slab, sizeof(slab));
+        get(named("arenas.bin.%u.nregs", i), &nregs, sizeof(nregs));
+        assert_true(size > before);
+        assert_true(nregs > 0 && nregs * size <= slab);
+        void *p = t_malloc(size);
+        assert_int_equal(t_malloc_usable_size(p), size);
+        t_free(p);
+        before = size;
+    }
+    for (unsigned i = 0; i < get_unsigned("arenas.nlextents"); i++) {
+        size_t size;
+        get(named("arenas.lextent.%u.size", i), &size, sizeof(size));
+        assert_true(size > before);
+        before = size;
+    }
+    assert_int_equal(before, (size_t)7 << 60);
+}
+
+static void test_version(void **state) {
+    (void)state;
+    unsigned major;
+    unsigned minor;
+    unsigned bugfix;
+    unsigned nrev;
+    char gid[64];
+    const char *text = get_text("version");
+    assert_int_equal(sscanf(text, "%u.%u.%u-%u-g%40[0-9a-f]", &major, &minor, &bugfix, &nrev, gid),
+                     5);
+    assert_int_equal(strlen(gid), 40);
+    assert_int_equal(major, 5);
+}
+
+/* ---- arenas ---- */
+
+static void test_create_and_destroy(void **state) {
+    (void)state;
+    unsigned before = get_unsigned("arenas.narenas");
+    unsigned a = create_arena();
+    unsigned b = create_arena();
+    assert_int_not_equal(a, b);
+    assert_true(a >= before && b >= before);
+    assert_int_equal(get_unsigned("arenas.narenas"), (a > b ? a : b) + 1);
+    assert_true(get_bool(named("arena.%u.initialized", a)));
+    assert_int_equal(act(named("arena.%u.reset", a)), 0);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    assert_false(get_bool(named("arena.%u.initialized", a)));
+    assert_true(get_bool(named("arena.%u.initialized", DESTROYED)));
+    assert_int_equal(act(named("arena.%u.destroy", a)), EFAULT);
+    assert_int_equal(act(named("arena.%u.reset", a)), EFAULT);
+    assert_int_equal(create_arena(), a);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    assert_int_equal(act(named("arena.%u.destroy", b)), 0);
+
+    /* Automatic ones, and several at once, stay. */
+    assert_int_equal(act("arena.0.reset"), EFAULT);
+    assert_int_equal(act("arena.0.destroy"), EFAULT);
+    assert_int_equal(act(named("arena.%u.destroy", ALL)), EFAULT);
+    assert_int_equal(act(named("arena.%u.reset", DESTROYED)), EFAULT);
+
+    unsigned index = 77;
+    size_t length = 3;
+    assert_int_equal(t_mallctl("arenas.create", &index, &length, NULL, 0), EINVAL);
+    assert_int_equal(length, 0);
+    assert_int_equal(index, 77);
+    assert_int_equal(t_mallctl("arenas.create", NULL, NULL, NULL, 0), EINVAL);
+    assert_int_equal(create_arena(), b);
+    assert_int_equal(act(named("arena.%u.destroy", b)), 0);
+}
+
+static void test_all_arenas(void **state) {
+    (void)state;
+    unsigned end = get_unsigned("arenas.narenas");
+    const unsigned numbers[] = {0, end - 1, end, ALL, DESTROYED};
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        assert_int_equal(act(named("arena.%u.purge", numbers[i])), 0);
+        assert_int_equal(act(named("arena.%u.decay", numbers[i])), 0);
+    }
+    assert_true(get_bool(named("arena.%u.initialized", end)));
+    assert_true(get_bool(named("arena.%u.initialized", ALL)));
+    assert_int_equal(act(named("arena.%u.purge", end + 1)), ENOENT);
+    assert_int_equal(act(named("arena.%u.purge", 4095)), ENOENT);
+    assert_int_equal(act(named("arena.%u.purge", 4098)), ENOENT);
+    /* By number, as programs that keep the mib do. */
+    size_t mib[3];
+    size_t depth = 3;
+    assert_int_equal(t_mallctlnametomib("arena.0.purge", mib, &depth), 0);
+    mib[1] = ALL;
+    assert_int_equal(t_mallctlbymib(mib, depth, NULL, NULL, NULL, 0), 0);
+    mib[1] = end + 1;
+    assert_int_equal(t_mallctlbymib(mib, depth, NULL, NULL, NULL, 0), ENOENT);
+}
+
+/* Purging brings the size of the process down. */
+static void test_purge(void **state) {
+    (void)state;
+    size_t size = (size_t)32 << 20;
+    char *p = t_malloc(size);
+    assert_non_null(p);
+    memset(p, 1, size);
+    size_t active;
+    get("approximate_stats.active", &active, sizeof(active));
+    assert_true(active >= size);
+    t_free(p);
+    size_t after;
+    get("approximate_stats.active", &after, sizeof(after));
+    assert_true(after <= active - size);
+    assert_int_equal(act(named("arena.%u.purge", ALL)), 0);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    char buffer[BUFFER];
+    char *to = buffer;
+    size_t length = sizeof(to);
+    assert_int_equal(t_mallctl("arena.0.name", &to, &length, NULL, 0), 0);
+    assert_string_equal(buffer, "auto_0");
+    unsigned a = create_arena();
+    const char *name = named("arena.%u.name", a);
+    assert_int_equal(t_mallctl(name, &to, &length, NULL, 0), 0);
+    assert_int_equal(strncmp(buffer, "manual_", 7), 0);
+    assert_int_equal(set_text(name, "tenant"), 0);
+    const char *longer = "a name that is longer than the 31 characters there are";
+    /* The old name is answered, then the new one is set. */
+    assert_int_equal(t_mallctl(name, &to, &length, &longer, sizeof(longer)), 0);
+    assert_string_equal(buffer, "tenant");
+    assert_int_equal(t_mallctl(name, &to, &length, NULL, 0), 0);
+    assert_int_equal(strlen(buffer), 31);
+    assert_int_equal(strncmp(buffer, longer, 31), 0);
+    length = BUFFER;
+    assert_int_equal(t_mallctl(name, &to, &length, NULL, 0), EINVAL);
+    assert_int_equal(t_mallctl(name, NULL, NULL, &longer, 4), EINVAL);
+    assert_int_equal(set_text(name, NULL), EINVAL);
+    to = NULL;
+    length = sizeof(to);
+    assert_int_equal(t_mallctl(name, &to, &length, NULL, 0), EINVAL);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    assert_int_equal(set_text(named("arena.%u.name", a), "gone"), EFAULT);
+}
+
+static void test_dss(void **state) {
+    (void)state;
+    const unsigned there[] = {0, ALL};
+    for (unsigned i = 0; i < 2; i++) {
+        assert_string_equal(get_text(named("arena.%u.dss", there[i])), "disabled");
+        assert_int_equal(set_text(named("arena.%u.dss", there[i]), "disabled"), 0);
+        assert_int_equal(set_text(named("arena.%u.dss", there[i]), "primary"), EFAULT);
+        assert_int_equal(set_text(named("arena.%u.dss", there[i]), "secondary"), EFAULT);
+        assert_int_equal(set_text(named("arena.%u.dss", there[i]), "tertiary"), EINVAL);
+        assert_int_equal(set_text(named("arena.%u.dss", there[i]), NULL), EINVAL);
+    }
+    assert_int_equal(set_text(named("arena.%u.dss", DESTROYED), "disabled"), EFAULT);
+}
+
+static int lookup(const void *p, unsigned *index) {
+    size_t length = sizeof(*index);
+    return t_mallctl("arenas.lookup", index, &length, &p, sizeof(p));
+}
+
+static void test_lookup(void **state) {
+    (void)state;
+    const size_t sizes[] = {8, 1000, 30000, 100000, 5000000};
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char *p = t_malloc(sizes[i]);
+        unsigned index = 77;
+        assert_int_equal(lookup(p, &index), 0);
+        assert_true(index < get_unsigned("arenas.narenas"));
+        assert_int_equal(lookup(p + sizes[i] - 1, &index), 0);
+        t_free(p);
+    }
+    unsigned index = 77;
+    int local;
+    assert_int_equal(lookup(&local, &index), EINVAL);
+    assert_int_equal(lookup(NULL, &index), EINVAL);
+    assert_int_equal(lookup(test_lookup, &index), EINVAL);
+    assert_int_equal(index, 77);
+    size_t length = sizeof(index);
+    assert_int_equal(t_mallctl("arenas.lookup", &index, &length, NULL, 0), EINVAL);
+    void *p = t_malloc(10);
+    assert_int_equal(t_mallctl("arenas.lookup", &index, &length, &p, 4), EINVAL);
+    length = 3;
+    assert_int_equal(t_mallctl("arenas.lookup", &index, &length, &p, sizeof(p)), EINVAL);
+    assert_int_equal(t_mallctl("arenas.lookup", NULL, NULL, &p, sizeof(p)), 0);
+    t_free(p);
+}
+
+/* ---- the hook of a process that must end ---- */
+
+static void hook(const char *text) {
+    printf("hook: %s", text);
+    fflush(stdout);
+}
+
+static int part_misuse(void) {
+    void (*function)(const char *) = hook;
+    EXPECT(t_mallctl("experimental.hooks.safety_check_abort", NULL, NULL, &function,
+                     sizeof(function)) == 0,
+           "installing the hook");
+    int local = 0;
+    t_free(&local + 1);
+    return GOT_AWAY;
+}
+
+static void test_safety_hook(void **state) {
+    (void)state;
+    static struct child_result result;
+    child_run("misuse", NULL, &result);
+    assert_true(child_aborted(&result));
+    assert_true(child_matches(result.out, "^hook: <ashlar>: free\\(0x[0-9a-f]+\\): "));
+    assert_string_equal(result.err, "");
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
+        return part_misuse();
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_version),
+        cmocka_unit_test(test_create_and_destroy),
+        cmocka_unit_test(test_all_arenas),
+        cmocka_unit_test(test_purge),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_dss),
+        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_safety_hook),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
