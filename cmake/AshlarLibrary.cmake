@@ -1,4 +1,5 @@
-# The library: from src/sources.cmake to libashlar.so, libashlar.a and, for tests, ashlar_unit.
+# The library: from src/sources.cmake to libashlar.so, libashlar.a, libjemalloc.so.2 and, for tests,
+# ashlar_unit.
 find_package(Threads REQUIRED)
 
 configure_file("${PROJECT_SOURCE_DIR}/src/base/config.h.in"
@@ -34,6 +35,9 @@ function(ashlar_library_settings TARGET)
     if(ASHLAR_DEBUG)
         target_compile_definitions(${TARGET} PRIVATE ASHLAR_DEBUG=1)
     endif()
+    if(ASHLAR_PREFIX)
+        target_compile_definitions(${TARGET} PRIVATE ASHLAR_API_PREFIX=${ASHLAR_PREFIX})
+    endif()
 endfunction()
 
 if(NOT ASHLAR_SANITIZE)
@@ -42,14 +46,21 @@ if(NOT ASHLAR_SANITIZE)
 
     # Targets made of objects alone must be told the language; a source would be one more translation
     # unit with nothing in it.
-    set(exports "${PROJECT_SOURCE_DIR}/src/api/exports.map")
-    add_library(ashlar SHARED $<TARGET_OBJECTS:ashlar_objects>)
-    set_target_properties(ashlar PROPERTIES
-        LINKER_LANGUAGE C
-        SOVERSION 1
-        LINK_DEPENDS "${exports}")
-    target_link_options(ashlar PRIVATE ${ASHLAR_LINK_FLAGS} "LINKER:--version-script,${exports}")
-    target_link_libraries(ashlar PRIVATE Threads::Threads)
+    function(ashlar_add_shared TARGET SOVERSION EXPORTS)
+        add_library(${TARGET} SHARED $<TARGET_OBJECTS:ashlar_objects>)
+        set_target_properties(${TARGET} PROPERTIES
+            LINKER_LANGUAGE C
+            SOVERSION ${SOVERSION}
+            LINK_DEPENDS "${EXPORTS}")
+        target_link_options(${TARGET} PRIVATE
+            ${ASHLAR_LINK_FLAGS} "LINKER:--version-script,${EXPORTS}")
+        target_link_libraries(${TARGET} PRIVATE Threads::Threads)
+    endfunction()
+    ashlar_add_shared(ashlar 1 "${ASHLAR_EXPORTS}")
+    ashlar_add_shared(ashlar_jemalloc 2 "${ASHLAR_JEMALLOC_EXPORTS}")
+    set_target_properties(ashlar_jemalloc PROPERTIES
+        OUTPUT_NAME jemalloc
+        LIBRARY_OUTPUT_DIRECTORY "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/jemalloc")
 
     # One relocatable object: hidden names become local, so they cannot meet a program's own names.
     # What is left global is exactly what libashlar.so exports.
@@ -70,12 +81,12 @@ if(NOT ASHLAR_SANITIZE)
         EXPORT_NAME static)
     target_link_libraries(ashlar_static INTERFACE Threads::Threads)
     # Take the object out of the archive even when only shared libraries of the program call malloc.
-    target_link_options(ashlar_static INTERFACE LINKER:-u,malloc)
+    target_link_options(ashlar_static INTERFACE LINKER:-u,${ASHLAR_PREFIX}malloc)
 
     foreach(target IN ITEMS ashlar ashlar_static)
         target_include_directories(${target} INTERFACE
             "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
-            "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+            "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR};${ASHLAR_JEMALLOC_DIR}/include>")
     endforeach()
 endif()
 

@@ -30,15 +30,15 @@ extern "C" {
 
 /* ---- version ---- */
 
-/* Programs compare these with jemalloc's releases. The id is "ashlar-0.1.0" in hexadecimal, then
- * zeros; the control `version` reads JEMALLOC_VERSION. */
-#define JEMALLOC_VERSION "5.3.1-0-g6173686c61722d302e312e300000000000000000"
+/* Programs compare these with jemalloc's releases. Where jemalloc has its commit stands a number that
+ * cannot be one: "ashlar" in ASCII, then zeros. The control `version` reads JEMALLOC_VERSION. */
+#define JEMALLOC_VERSION "5.3.1-0-g6173686c61720000000000000000000000000000"
 #define JEMALLOC_VERSION_MAJOR 5
 #define JEMALLOC_VERSION_MINOR 3
 #define JEMALLOC_VERSION_BUGFIX 1
 #define JEMALLOC_VERSION_NREV 0
-#define JEMALLOC_VERSION_GID "6173686c61722d302e312e300000000000000000"
-#define JEMALLOC_VERSION_GID_IDENT 6173686c61722d302e312e300000000000000000
+#define JEMALLOC_VERSION_GID "6173686c61720000000000000000000000000000"
+#define JEMALLOC_VERSION_GID_IDENT 6173686c61720000000000000000000000000000
 
 /* ---- what the library was built with ---- */
 

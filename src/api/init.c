@@ -52,8 +52,8 @@ static void read_options(void) {
     sources.text[OPT_FROM_BUILD] = ASHLAR_BUILD_MALLOC_CONF;
     sources.text[OPT_FROM_VARIABLE] = API(malloc_conf);
     sources.text[OPT_FROM_SYMLINK] =
-        os_read_link("/etc/malloc.conf", link, sizeof(link)) ? link : NULL;
-    sources.text[OPT_FROM_ENVIRONMENT] = os_environment("MALLOC_CONF");
+        os_read_link(ASHLAR_CONF_LINK, link, sizeof(link)) ? link : NULL;
+    sources.text[OPT_FROM_ENVIRONMENT] = os_environment(ASHLAR_CONF_VARIABLE);
     if (!opts_init(&sources)) {
         os_abort();
     }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/config.h"
 #include "os/os.h"
 
 #define PREFIX "<ashlar>: "
@@ -408,8 +409,9 @@ static void confirm_source(const struct opt_sources *sources, unsigned i) {
     static const char *const descriptions[OPT_NSOURCES] = {
         [OPT_FROM_BUILD] = "1 (string fixed when the library was built): \"",
         [OPT_FROM_VARIABLE] = "2 (string pointed to by the global variable malloc_conf): \"",
-        [OPT_FROM_SYMLINK] = "3 (text of the symbolic link named /etc/malloc.conf): \"",
-        [OPT_FROM_ENVIRONMENT] = "4 (value of the environment variable MALLOC_CONF): \"",
+        [OPT_FROM_SYMLINK] = "3 (text of the symbolic link named " ASHLAR_CONF_LINK "): \"",
+        [OPT_FROM_ENVIRONMENT] =
+            "4 (value of the environment variable " ASHLAR_CONF_VARIABLE "): \"",
         [OPT_FROM_OVERRIDE] =
             "5 (string pointed to by the global variable malloc_conf_2_conf_harder): \"",
     };
@@ -425,7 +427,8 @@ static void confirm_source(const struct opt_sources *sources, unsigned i) {
 /* The table, each option with its value as it stands now. */
 static void print_help(const struct opt_sources *sources) {
     struct line line;
-    line_begin(&line, sources, "options, given as MALLOC_CONF=\"key:value,key:value\"");
+    line_begin(&line, sources,
+               "options, given as " ASHLAR_CONF_VARIABLE "=\"key:value,key:value\"");
     line_end(&line);
     struct opts defaults;
     opts_set_defaults(&defaults);
