@@ -14,10 +14,14 @@
 enum { DRAIN_BATCH = 128 };
 
 static _Atomic size_t class_slabs[NCLASSES];
+/* Of the states' decay: set by a control, and not the option's value any more. */
+static _Atomic ssize_t default_ms[PAGE_STATES];
+static _Atomic bool default_is_set[PAGE_STATES];
 
 void arena_init(struct arena *arena, unsigned index, struct space *space) {
     arena->index = index;
-    pages_init(&arena->pages, space, (ssize_t)opts.dirty_decay_ms, (ssize_t)opts.muzzy_decay_ms);
+    pages_init(&arena->pages, space, arena_default_decay_ms(PAGES_DIRTY),
+               arena_default_decay_ms(PAGES_MUZZY));
     for (unsigned class = 0; class < NCLASSES; class ++) {
         bin_init(&arena->bins[class]);
     }
@@ -26,8 +30,42 @@ void arena_init(struct arena *arena, unsigned index, struct space *space) {
 void arena_restart(struct arena *arena) {
     struct pages *pages = &arena->pages;
     purge_suspend(pages);
-    pages_set_decay(pages, (ssize_t)opts.dirty_decay_ms, (ssize_t)opts.muzzy_decay_ms);
+    pages_set_decay(pages, arena_default_decay_ms(PAGES_DIRTY),
+                    arena_default_decay_ms(PAGES_MUZZY));
     purge_resume(pages);
+}
+
+ssize_t arena_decay_ms(const struct arena *arena, enum page_state state) {
+    return decay_ms(&arena->pages.decay[state]);
+}
+
+bool arena_set_decay_ms(struct arena *arena, enum page_state state, ssize_t ms) {
+    return purge_set_decay_ms(&arena->pages, state, ms, os_coarse_clock_ns());
+}
+
+ssize_t arena_default_decay_ms(enum page_state state) {
+    if (atomic_load_explicit(&default_is_set[state], memory_order_acquire)) {
+        return atomic_load_explicit(&default_ms[state], memory_order_relaxed);
+    }
+    return (ssize_t)(state == PAGES_DIRTY ? opts.dirty_decay_ms : opts.muzzy_decay_ms);
+}
+
+bool arena_set_default_decay_ms(enum page_state state, ssize_t ms) {
+    if (!decay_is_valid(ms)) {
+        return false;
+    }
+    atomic_store_explicit(&default_ms[state], ms, memory_order_relaxed);
+    atomic_store_explicit(&default_is_set[state], true, memory_order_release);
+    return true;
+}
+
+void arena_decay_now(struct arena *arena) {
+    purge_decay_now(&arena->pages, os_coarse_clock_ns());
+}
+
+void arena_purge_now(struct arena *arena) {
+    arena_trim(arena, true);
+    purge_all(&arena->pages);
 }
 
 size_t arena_class_bytes(unsigned class) {

@@ -29,6 +29,17 @@ struct arena {
 /* *arena must be all zero. */
 void arena_init(struct arena *arena, unsigned index, struct space *space);
 
+/* How long unused pages may stay, and what arenas created later begin with: -1 for ever, 0 not at all.
+ * Setting purges what may not stay any more; false: out of range. Any thread. */
+ssize_t arena_decay_ms(const struct arena *arena, enum page_state state);
+bool arena_set_decay_ms(struct arena *arena, enum page_state state, ssize_t ms);
+ssize_t arena_default_decay_ms(enum page_state state);
+bool arena_set_default_decay_ms(enum page_state state, ssize_t ms);
+
+/* Decay now; everything unused goes now, with slabs that are all free. Both wait for another purger. */
+void arena_decay_now(struct arena *arena);
+void arena_purge_now(struct arena *arena);
+
 /* A retired arena begins again, with the decay that new arenas have. */
 void arena_restart(struct arena *arena);
 

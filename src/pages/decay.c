@@ -12,11 +12,16 @@
 enum { FIXED_BITS = 24 };
 
 void decay_init(struct decay *decay, ssize_t ms) {
-    *decay = (struct decay){.ms = ms};
+    ASSERT(decay_is_valid(ms));
+    atomic_store_explicit(&decay->ms, ms, memory_order_relaxed);
+    decay->epoch_ns = 0;
+    decay->previous = 0;
+    memset(decay->backlog, 0, sizeof(decay->backlog));
 }
 
 uint64_t decay_epoch_ns(const struct decay *decay) {
-    return decay->ms <= 0 ? 0 : (uint64_t)decay->ms * 1000000u / DECAY_STEPS + 1;
+    ssize_t ms = decay_ms(decay);
+    return ms <= 0 ? 0 : (uint64_t)ms * 1000000u / DECAY_STEPS + 1;
 }
 
 /* 2^24 * (1 - s(age / DECAY_STEPS)), exact in 64 bits: DECAY_STEPS^5 * 2^24 < 2^63. */
@@ -40,11 +45,20 @@ static void advance(struct decay *decay, uint64_t epochs, size_t current) {
     decay->previous = current;
 }
 
+/* What may stay of the pages in the backlog, so many epochs from now. */
+static size_t remaining(const struct decay *decay, uint64_t epochs) {
+    uint64_t sum = 0;
+    for (uint64_t i = epochs; i < DECAY_STEPS; i++) {
+        sum += decay->backlog[i] * weight(DECAY_STEPS - 1 - i + epochs);
+    }
+    return (size_t)(sum >> FIXED_BITS);
+}
+
 size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current) {
-    if (decay->ms < 0) {
+    if (decay_ms(decay) < 0) {
         return current;
     }
-    if (decay->ms == 0) {
+    if (decay_ms(decay) == 0) {
         return 0;
     }
     uint64_t length = decay_epoch_ns(decay);
@@ -55,14 +69,32 @@ size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current) {
         advance(decay, epochs, current);
         decay->epoch_ns += epochs * length;
     }
-    uint64_t sum = 0;
-    for (uint64_t i = 0; i < DECAY_STEPS; i++) {
-        sum += decay->backlog[i] * weight(DECAY_STEPS - 1 - i);
-    }
     /* What appeared within the running epoch is young and stays. */
     size_t young = current > decay->previous ? current - decay->previous : 0;
-    size_t limit = (size_t)(sum >> FIXED_BITS) + young;
+    size_t limit = remaining(decay, 0) + young;
     return limit < current ? limit : current;
+}
+
+uint64_t decay_due_ns(const struct decay *decay, size_t current) {
+    if (decay_ms(decay) < 0 || current == 0) {
+        return UINT64_MAX;
+    }
+    if (decay_ms(decay) == 0 || decay->epoch_ns == 0) {
+        return 0;
+    }
+    uint64_t epochs = 1;
+    if (current <= decay->previous) {
+        uint64_t last = DECAY_STEPS; /* by then nothing may stay */
+        while (epochs < last) {
+            uint64_t middle = (epochs + last) / 2;
+            if (remaining(decay, middle) < current) {
+                last = middle;
+            } else {
+                epochs = middle + 1;
+            }
+        }
+    }
+    return decay->epoch_ns + epochs * decay_epoch_ns(decay);
 }
 
 void decay_purged(struct decay *decay, size_t current) {

@@ -14,6 +14,7 @@ enum { KEPT_EMPTY_CHUNKS = 1 };
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms) {
     pages->space = space;
     lock_init(&pages->lock, RANK_PAGES);
+    lock_init(&pages->purge_lock, RANK_PURGE);
     pages_set_decay(pages, dirty_ms, muzzy_ms);
 }
 

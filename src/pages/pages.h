@@ -51,10 +51,9 @@ struct pages {
     _Atomic size_t nchunks;             /* chunks in use: cut, big and body */
     _Atomic size_t nactive;             /* granules in runs and big objects */
     _Atomic size_t nstate[PAGE_STATES]; /* dirty, muzzy granules in cut chunks */
-    /* Decay; guarded by whoever set `purging`. */
-    _Atomic bool purging;
-    _Atomic bool immediate; /* dirty_decay_ms is 0 */
+    _Atomic bool immediate;             /* dirty_decay_ms is 0 */
     _Atomic uint64_t next_decay_ns;
+    struct lock purge_lock; /* guards what follows, and writing the two above (purge.h) */
     struct decay decay[PAGE_STATES];
     struct purge_counters purged[PAGE_STATES];
 };

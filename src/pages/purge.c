@@ -9,7 +9,7 @@
 #include "opt/opt.h"
 #include "os/os.h"
 
-enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000, SUSPEND_SLEEP_US = 50 };
+enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000 };
 
 size_t purge_page_size = 4096;
 
@@ -184,14 +184,6 @@ static void purge_state(struct pages *pages, enum page_state state, bool lazily,
     }
 }
 
-static bool try_begin(struct pages *pages) {
-    return !atomic_exchange_explicit(&pages->purging, true, memory_order_acquire);
-}
-
-static void finish(struct pages *pages) {
-    atomic_store_explicit(&pages->purging, false, memory_order_release);
-}
-
 /* Time until the next look: an epoch of the faster curve, within reason. */
 static uint64_t interval_ns(const struct pages *pages) {
     uint64_t interval = (uint64_t)IDLE_INTERVAL_MS * 1000000u;
@@ -207,14 +199,14 @@ static uint64_t interval_ns(const struct pages *pages) {
 
 /* Dirty pages become muzzy first if they may stay that for a while. */
 static bool purges_lazily(const struct pages *pages, enum page_state state) {
-    return state == PAGES_DIRTY && pages->decay[PAGES_MUZZY].ms != 0;
+    return state == PAGES_DIRTY && decay_ms(&pages->decay[PAGES_MUZZY]) != 0;
 }
 
 void purge_dirty(struct pages *pages) {
-    if (try_begin(pages)) {
+    if (lock_try_acquire(&pages->purge_lock)) {
         purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY),
                     pages_unused(pages, PAGES_DIRTY));
-        finish(pages);
+        lock_release(&pages->purge_lock);
     }
 }
 
@@ -223,49 +215,78 @@ void purge_to_cap(struct pages *pages) {
     ptrdiff_t cap =
         (ptrdiff_t)(atomic_load_explicit(&pages->nactive, memory_order_relaxed) / PURGE_CAP_PART);
     cap = cap > PURGE_CAP_GRANULES ? cap : PURGE_CAP_GRANULES;
-    if (parked > cap && pages->decay[PAGES_DIRTY].ms >= 0 && try_begin(pages)) {
+    if (parked > cap && decay_ms(&pages->decay[PAGES_DIRTY]) >= 0 &&
+        lock_try_acquire(&pages->purge_lock)) {
         purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY), (size_t)(parked - cap));
-        finish(pages);
+        lock_release(&pages->purge_lock);
     }
+}
+
+/* Purges what the curves no longer allow; returns when there will be more. */
+static uint64_t decay_locked(struct pages *pages, uint64_t now_ns) {
+    uint64_t due = UINT64_MAX;
+    atomic_store_explicit(&pages->next_decay_ns, now_ns + interval_ns(pages), memory_order_relaxed);
+    for (unsigned i = 0; i < PAGE_STATES; i++) {
+        enum page_state state = (enum page_state)i;
+        struct decay *decay = &pages->decay[state];
+        size_t current = pages_unused(pages, state);
+        size_t limit = decay_limit(decay, now_ns, current);
+        purge_state(pages, state, purges_lazily(pages, state), current - limit);
+        current = pages_unused(pages, state);
+        decay_purged(decay, current);
+        uint64_t next = decay_due_ns(decay, current);
+        due = next < due ? next : due;
+    }
+    return due;
 }
 
 void purge_decayed(struct pages *pages, uint64_t now_ns) {
-    if (now_ns < atomic_load_explicit(&pages->next_decay_ns, memory_order_relaxed) ||
-        !try_begin(pages)) {
-        return;
+    if (now_ns >= atomic_load_explicit(&pages->next_decay_ns, memory_order_relaxed) &&
+        lock_try_acquire(&pages->purge_lock)) {
+        decay_locked(pages, now_ns);
+        lock_release(&pages->purge_lock);
     }
-    atomic_store_explicit(&pages->next_decay_ns, now_ns + interval_ns(pages), memory_order_relaxed);
-    for (unsigned state = 0; state < PAGE_STATES; state++) {
-        struct decay *decay = &pages->decay[state];
-        size_t current = pages_unused(pages, (enum page_state)state);
-        size_t limit = decay_limit(decay, now_ns, current);
-        bool lazily = purges_lazily(pages, (enum page_state)state);
-        purge_state(pages, (enum page_state)state, lazily, current - limit);
-        decay_purged(decay, pages_unused(pages, (enum page_state)state));
+}
+
+uint64_t purge_decay_now(struct pages *pages, uint64_t now_ns) {
+    lock_acquire(&pages->purge_lock);
+    uint64_t due = decay_locked(pages, now_ns);
+    lock_release(&pages->purge_lock);
+    return due;
+}
+
+bool purge_set_decay_ms(struct pages *pages, enum page_state state, ssize_t ms, uint64_t now_ns) {
+    if (!decay_is_valid(ms)) {
+        return false;
     }
-    finish(pages);
+    lock_acquire(&pages->purge_lock);
+    decay_init(&pages->decay[state], ms);
+    if (state == PAGES_DIRTY) {
+        atomic_store_explicit(&pages->immediate, ms == 0, memory_order_relaxed);
+    }
+    decay_locked(pages, now_ns);
+    lock_release(&pages->purge_lock);
+    return true;
 }
 
 void purge_suspend(struct pages *pages) {
-    while (!try_begin(pages)) {
-        os_sleep_us(SUSPEND_SLEEP_US);
-    }
+    lock_acquire(&pages->purge_lock);
 }
 
 bool purge_try_suspend(struct pages *pages) {
-    return try_begin(pages);
+    return lock_try_acquire(&pages->purge_lock);
 }
 
 void purge_resume(struct pages *pages) {
-    finish(pages);
+    lock_release(&pages->purge_lock);
 }
 
 void purge_all(struct pages *pages) {
-    purge_suspend(pages);
+    lock_acquire(&pages->purge_lock);
     for (unsigned state = 0; state < PAGE_STATES; state++) {
         size_t current = pages_unused(pages, (enum page_state)state);
         purge_state(pages, (enum page_state)state, false, current);
         decay_purged(&pages->decay[state], pages_unused(pages, (enum page_state)state));
     }
-    finish(pages);
+    lock_release(&pages->purge_lock);
 }

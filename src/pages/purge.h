@@ -3,8 +3,9 @@
  *
  * dirty pages   --dirty_decay_ms-->  muzzy (MADV_FREE) when muzzy_decay_ms is not 0, else clean
  * muzzy pages   --muzzy_decay_ms-->  clean (MADV_DONTNEED)
- * Nothing here holds a lock during a system call: granules are hidden from the allocator meanwhile.
- * One thread purges an arena at a time.
+ * Granules are hidden from the allocator while a system call is made for them.
+ * Locks: one thread purges an arena at a time, with its purge_lock; nobody who only allocates or frees
+ * waits for that one. Nothing else is held during a system call.
  */
 #ifndef ASHLAR_PAGES_PURGE_H
 #define ASHLAR_PAGES_PURGE_H
@@ -15,8 +16,15 @@
  * another thread purges. */
 void purge_decayed(struct pages *pages, uint64_t now_ns);
 
+/* The same, whether it is time or not, and after waiting for another purger. Returns when there will be
+ * more to do: UINT64_MAX: not before more pages become unused. */
+uint64_t purge_decay_now(struct pages *pages, uint64_t now_ns);
+
 /* Purges everything unused, waiting for another purger first. */
 void purge_all(struct pages *pages);
+
+/* Begins a curve anew; 0 purges at once. false: ms is out of range, and nothing was done. */
+bool purge_set_decay_ms(struct pages *pages, enum page_state state, ssize_t ms, uint64_t now_ns);
 
 /* For fork: waits until nobody purges and keeps it so, until resumed. */
 void purge_suspend(struct pages *pages);

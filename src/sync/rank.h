@@ -15,6 +15,7 @@ enum lock_rank {
     RANK_CTL,     /* changes through controls, one at a time */
     RANK_THREADS, /* the registry of threads and the arena each one is bound to */
     RANK_ARENAS,  /* creation of arenas */
+    RANK_PURGE,   /* who may give an arena's unused pages back */
     RANK_DEPOT,   /* one class of parked magazines */
     RANK_BIN,     /* one class of slabs in an arena */
     RANK_PAGES,   /* the granules of an arena's chunks */

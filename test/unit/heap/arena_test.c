@@ -302,11 +302,47 @@ static void test_threads(void **state) {
     }
 }
 
+/* What a control sets holds for arenas created later, and for those that begin again. */
+static void test_decay_settings(void **state) {
+    (void)state;
+    ssize_t dirty_ms = arena_default_decay_ms(PAGES_DIRTY);
+    assert_int_equal(dirty_ms, opts.dirty_decay_ms);
+    assert_int_equal(arena_default_decay_ms(PAGES_MUZZY), opts.muzzy_decay_ms);
+    assert_false(arena_set_default_decay_ms(PAGES_DIRTY, -2));
+    assert_true(arena_set_default_decay_ms(PAGES_DIRTY, 1234));
+    assert_true(arena_set_default_decay_ms(PAGES_MUZZY, -1));
+    struct arena *arena = new_arena(ARENAS + 1);
+    assert_int_equal(arena_decay_ms(arena, PAGES_DIRTY), 1234);
+    assert_int_equal(arena_decay_ms(arena, PAGES_MUZZY), -1);
+    assert_int_equal(arena_decay_ms(arenas[0], PAGES_DIRTY), dirty_ms);
+    assert_true(arena_set_decay_ms(arena, PAGES_DIRTY, 77));
+    assert_false(arena_set_decay_ms(arena, PAGES_MUZZY, DECAY_MS_MAX + 1));
+    assert_int_equal(arena_decay_ms(arena, PAGES_DIRTY), 77);
+    arena_restart(arena);
+    assert_int_equal(arena_decay_ms(arena, PAGES_DIRTY), 1234);
+    assert_true(arena_set_default_decay_ms(PAGES_DIRTY, dirty_ms));
+    assert_true(arena_set_default_decay_ms(PAGES_MUZZY, (ssize_t)opts.muzzy_decay_ms));
+    /* Everything unused goes, the slab that bins keep too. */
+    enum { CLASS = 20 };
+    void *slots[8];
+    unsigned n = arena_fill(arena, CLASS, slots, 8);
+    assert_int_equal(n, 8);
+    arena_drain(CLASS, slots, n);
+    assert_true(arena_set_decay_ms(arena, PAGES_DIRTY, 100000));
+    arena_decay_now(arena);
+    assert_true(arena->pages.nactive > 0);
+    arena_purge_now(arena);
+    assert_int_equal(arena->pages.nactive, 0);
+    assert_int_equal(pages_unused(&arena->pages, PAGES_DIRTY), 0);
+    assert_int_equal(pages_unused(&arena->pages, PAGES_MUZZY), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),          cmocka_unit_test(test_counters),
         cmocka_unit_test(test_immediate_purge), cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_misuse),          cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_decay_settings),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -286,6 +286,99 @@ static void test_at_once(void **state) {
     finish();
 }
 
+/* A curve changes while pages are on it: it begins anew, in both directions. */
+static void test_curve_changes(void **state) {
+    (void)state;
+    start(1000, 0);
+    uint64_t now = run_decay(100, 200);
+    struct run *runs[100];
+    for (unsigned i = 0; i < 100; i++) {
+        runs[i] = allocate(12);
+    }
+    for (unsigned i = 0; i < 100; i++) { /* whole chunks and parts of chunks */
+        if (i < 40 || i % 2 == 0) {
+            pages_free(&pages, runs[i]);
+        }
+    }
+    size_t before = dirty();
+    now = run_decay(now, now + 600);
+    assert_true(dirty() < before / 2 && dirty() > 0);
+    size_t half = dirty();
+    assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, 100000, now * 1000000));
+    now = run_decay(now, now + 3000); /* the old curve had ended by now */
+    assert_int_equal(dirty(), half);
+    assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, -1, now * 1000000));
+    now = run_decay(now, now + 5000);
+    assert_int_equal(dirty(), half);
+    assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, 500, now * 1000000));
+    assert_int_equal(dirty(), half); /* all of it is young again */
+    now = run_decay(now, now + 200);
+    assert_true(dirty() > half / 2);
+    now = run_decay(now, now + 700);
+    assert_int_equal(dirty(), 0);
+    assert_int_equal(nlazy, 0);
+    finish();
+}
+
+static void test_curve_becomes_zero(void **state) {
+    (void)state;
+    start(-1, -1);
+    pages_free(&pages, allocate(100));
+    assert_false(pages.immediate);
+    assert_false(purge_set_decay_ms(&pages, PAGES_DIRTY, -2, 1000000));
+    assert_false(purge_set_decay_ms(&pages, PAGES_MUZZY, DECAY_MS_MAX + 1, 1000000));
+    assert_int_equal(decay_ms(&pages.decay[PAGES_DIRTY]), -1);
+    assert_int_equal(dirty(), 100);
+    assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, 0, 1000000)); /* they become muzzy */
+    assert_true(pages.immediate);
+    assert_int_equal(dirty(), 0);
+    assert_int_equal(muzzy(), 100);
+    assert_int_equal(nlazy, 1);
+    assert_true(purge_set_decay_ms(&pages, PAGES_MUZZY, 0, 2000000));
+    assert_int_equal(muzzy(), 0);
+    assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, DECAY_MS_MAX, 2000000));
+    assert_false(pages.immediate);
+    pages_free(&pages, allocate(50));
+    purge_after_free(&pages);
+    assert_int_equal(dirty(), 50);
+    finish();
+}
+
+/* What purge_decay_now says is due is due then, and not much earlier; no look is needed in between. */
+static void test_due(void **state) {
+    (void)state;
+    start(1000, 500);
+    enum { MS = 1000000 };
+    uint64_t now = (uint64_t)5000 * MS;
+    assert_int_equal(purge_decay_now(&pages, now), UINT64_MAX);
+    struct run *runs[60];
+    for (unsigned i = 0; i < 60; i++) {
+        runs[i] = allocate(16);
+    }
+    for (unsigned i = 0; i < 60; i += 2) {
+        pages_free(&pages, runs[i]);
+    }
+    unsigned looks = 0;
+    uint64_t due;
+    while ((due = purge_decay_now(&pages, now)) != UINT64_MAX) {
+        assert_true(due > now);
+        assert_true(due - now <= (uint64_t)1100 * MS);
+        size_t unused = dirty() + muzzy();
+        uint64_t calls = ncalls;
+        if (looks % 7 == 6) { /* a look in between finds nothing */
+            purge_decay_now(&pages, due - 1);
+            assert_int_equal(dirty() + muzzy(), unused);
+            assert_int_equal(ncalls, calls);
+        }
+        now = due;
+        looks++;
+    }
+    assert_int_equal(dirty() + muzzy(), 0);
+    assert_in_range(looks, 10, 2 * DECAY_STEPS + 10); /* a chunk at a time */
+    assert_in_range(now / MS, 5000 + 1000, 5000 + 1700);
+    finish();
+}
+
 /* madvise fails: everything stays dirty, nothing loops, and later it works. */
 static void test_refusal(void **state) {
     (void)state;
@@ -456,6 +549,9 @@ int main(void) {
         cmocka_unit_test(test_muzzy),
         cmocka_unit_test(test_not_yet),
         cmocka_unit_test(test_at_once),
+        cmocka_unit_test(test_curve_changes),
+        cmocka_unit_test(test_curve_becomes_zero),
+        cmocka_unit_test(test_due),
         cmocka_unit_test(test_refusal),
         cmocka_unit_test(test_hidden_granules),
         cmocka_unit_test(test_free_while_hidden),
