@@ -34,6 +34,7 @@ static void trim_if_due(uint64_t now_ns) {
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         arena_trim(arena, false);
+        purge_after_free(&arena->pages); /* the caches' runs */
     }
 }
 

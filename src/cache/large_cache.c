@@ -94,8 +94,10 @@ static NO_SANITIZE_THREAD unsigned count_granules(const struct large_cache *cach
 static void drop(struct large_cache *cache, unsigned slot) {
     struct run *run = take_if_any(cache, slot);
     if (run != NULL) {
+        struct pages *pages = pages_of(run->chunk);
         cache->granules -= run->ngranules;
         give_back(run);
+        purge_after_free(pages);
     }
 }
 

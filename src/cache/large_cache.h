@@ -39,7 +39,7 @@ bool large_cache_keep(struct large_cache *cache, const struct arena *arena, cons
 
 /* Sets how much the cache of one of the arena's threads may keep: of a manual arena's, nothing. */
 void large_cache_limit(struct large_cache *cache, const struct arena *arena);
-/* All runs go back to their arena; any thread. */
+/* All runs go back to their arena, which may have something to purge then; any thread. */
 void large_cache_empty(struct large_cache *cache);
 /* Bytes in the slots; any thread. */
 size_t large_cache_bytes(const struct large_cache *cache);

@@ -74,6 +74,7 @@ void thread_flush(struct thread *thread) {
         thread->lg_want[class] = 1;
     }
     large_cache_empty(&thread->large);
+    purge_after_free(&thread->arena->pages);
 }
 
 static void setup(struct thread *thread) {

@@ -24,6 +24,9 @@ enum opt_junk {
     JUNK_BOTH = JUNK_ALLOC | JUNK_FREE,
 };
 
+/* Whether helper threads give unused memory back (cache/background.h). */
+enum opt_background { BACKGROUND_FALSE, BACKGROUND_TRUE, BACKGROUND_AUTO };
+
 /* What realloc(pointer, 0) does. */
 enum opt_zero_realloc {
     ZERO_REALLOC_ALLOC,
@@ -38,9 +41,11 @@ struct opts {
     size_t tcache_max;      /* bytes */
     size_t page_size;       /* bytes; 0: ask the system */
     size_t lg_extent_max_active_fit;
-    unsigned narenas;      /* 0: computed from the CPUs */
-    unsigned junk;         /* bits of enum opt_junk */
-    unsigned zero_realloc; /* an enum opt_zero_realloc */
+    size_t max_background_threads;
+    unsigned narenas;           /* 0: computed from the CPUs */
+    unsigned junk;              /* bits of enum opt_junk */
+    unsigned zero_realloc;      /* an enum opt_zero_realloc */
+    unsigned background_thread; /* an enum opt_background */
     bool abort_conf;
     bool confirm_conf;
     bool help;

@@ -21,6 +21,12 @@
 #define NARENAS_MAX 4094
 
 static const struct opt_word bool_words[] = {{"true", 1}, {"false", 0}, {NULL, 0}};
+static const struct opt_word background_words[] = {
+    {"true", BACKGROUND_TRUE},
+    {"false", BACKGROUND_FALSE},
+    {"auto", BACKGROUND_AUTO},
+    {NULL, 0},
+};
 static const struct opt_word narenas_words[] = {{"default", 0}, {NULL, 0}};
 static const struct opt_word junk_words[] = {
     {"true", JUNK_BOTH}, {"false", JUNK_OFF}, {"alloc", JUNK_ALLOC}, {"free", JUNK_FREE}, {NULL, 0},
@@ -39,6 +45,10 @@ static const struct opt_word zero_realloc_words[] = {
 const struct opt_row opt_rows[] = {
     {"abort_conf", OPT_BOOL, FIELD(abort_conf), 0, 1, 0, OPT_STRICT, bool_words,
      "Abort at the end of the first source of options that had an error."},
+    {"background_thread", OPT_WORD, FIELD(background_thread), 0, BACKGROUND_AUTO, BACKGROUND_AUTO,
+     OPT_STRICT, background_words,
+     "Helper threads that give unused memory back while the program sleeps: from the start (true), "
+     "when a process with several threads has much unused memory (auto), or never (false)."},
     {"confirm_conf", OPT_BOOL, FIELD(confirm_conf), 0, 1, 0, OPT_STRICT, bool_words,
      "Print every source of options and every setting taken from it."},
     {"dirty_decay_ms", OPT_I64, FIELD(dirty_decay_ms), -1, DECAY_MS_MAX, 10000, OPT_STRICT, NULL,
@@ -53,6 +63,8 @@ const struct opt_row opt_rows[] = {
      "Do not cut up dirty memory that is more than 2^n times the size asked for."},
     {"lg_tcache_max", OPT_LG_SIZE, FIELD(tcache_max), 0, 15, 15, OPT_CLIP | OPT_OTHER_NAME, NULL,
      "Sets tcache_max to 2^n bytes."},
+    {"max_background_threads", OPT_SIZE, FIELD(max_background_threads), 1, 4, 4, OPT_CLIP, NULL,
+     "How many helper threads there may be with background_thread:true; auto starts one."},
     {"muzzy_decay_ms", OPT_I64, FIELD(muzzy_decay_ms), -1, DECAY_MS_MAX, 0, OPT_STRICT, NULL,
      "Milliseconds pages spend lazily purged before they are given up for good; 0 skips that "
      "stage, -1 never."},
@@ -83,7 +95,6 @@ const size_t opt_nrows = ARRAY_LEN(opt_rows);
 /* Known, so that a program's settings for jemalloc are told apart from typing errors. */
 const char *const opt_foreign_keys[] = {
     "abort",
-    "background_thread",
     "bin_shards",
     "cache_oblivious",
     "calloc_madvise_threshold",
@@ -118,7 +129,6 @@ const char *const opt_foreign_keys[] = {
     "lg_tcache_flush_small_div",
     "lg_tcache_nslots_mul",
     "log",
-    "max_background_threads",
     "metadata_thp",
     "mutex_max_spin",
     "narenas_ratio",
