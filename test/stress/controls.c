@@ -1,0 +1,305 @@
+/*
+ * controls.c: threads allocate while others read every control, write every one that can be written,
+ * and create, use, reset and destroy arenas.
+ *
+ * The controls and their types come from test/unit/ctl/controls.tsv. Numbers in names are drawn at random,
+ * also wrong ones, so reading may find nothing (ENOENT), and an arena may be gone (EFAULT).
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "support/api.h"
+#include "support/model.h"
+#include "support/report.h"
+#include "support/stress.h"
+
+#define KIB ((size_t)1024)
+#define MIB (KIB * KIB)
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+enum {
+    ALLOCATORS = 16,
+    READERS = 2,
+    WRITERS = 1,
+    TENANTS = 2,
+    THREADS = ALLOCATORS + READERS + WRITERS + TENANTS,
+    MAX_CONTROLS = 600,
+    NAME = 128,
+    VALUE = 64,
+    ALL = 4096,
+    DESTROYED = 4097,
+    CAPACITY = 5000,
+    STEPS_BETWEEN_LOOKS = 100,
+};
+
+struct control {
+    char pattern[NAME];
+    char type[16];
+    char access[4];
+    char presence[16];
+};
+
+static struct control controls[MAX_CONTROLS];
+static unsigned ncontrols;
+static struct stress stress;
+
+struct worker {
+    pthread_t thread;
+    struct prng prng;
+    uint64_t steps;
+};
+
+static void read_list(void) {
+    FILE *file = fopen(CONTROLS_TSV, "r");
+    EXPECT(file != NULL, "no list of controls");
+    char line[256];
+    while (ncontrols < MAX_CONTROLS && fgets(line, sizeof(line), file) != NULL) {
+        struct control *c = &controls[ncontrols];
+        if (line[0] != '#') {
+            EXPECT(sscanf(line, "%127s %15s %3s %15s", c->pattern, c->type, c->access,
+                          c->presence) == 4,
+                   "%s", line);
+            ncontrols++;
+        }
+    }
+    fclose(file);
+}
+
+/* ---- names ---- */
+
+static unsigned random_index(struct prng *prng, bool arena) {
+    if (!arena) {
+        return (unsigned)prng_below(prng, 45);
+    }
+    static const unsigned special[] = {ALL, DESTROYED, 4095};
+    return prng_one_in(prng, 4) ? special[prng_below(prng, 3)] : (unsigned)prng_below(prng, 16);
+}
+
+static void random_name(struct prng *prng, const char *pattern, char name[NAME]) {
+    bool arena = strstr(pattern, "arena.<") != NULL || strstr(pattern, ".arenas.<") != NULL;
+    size_t n = 0;
+    while (*pattern != '\0' && n < NAME - 8) {
+        if (*pattern != '<') {
+            name[n++] = *pattern++;
+            continue;
+        }
+        n += (size_t)snprintf(name + n, NAME - n, "%u", random_index(prng, arena));
+        arena = false;
+        pattern += 3;
+    }
+    name[n] = '\0';
+}
+
+static size_t size_of(const char *type) {
+    if (strcmp(type, "bool") == 0) {
+        return sizeof(bool);
+    }
+    return strcmp(type, "unsigned") == 0 || strcmp(type, "uint32_t") == 0 ? 4 : 8;
+}
+
+static bool is(const struct control *c, const char *pattern) {
+    return strcmp(c->pattern, pattern) == 0;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+/* ---- reading ---- */
+
+static bool is_readable(const struct control *c) {
+    return c->access[0] == 'r' && strcmp(c->type, "own") != 0 && strcmp(c->type, "index") != 0 &&
+           strstr(c->pattern, "create") == NULL;
+}
+
+static void read_control(struct prng *prng, const struct control *c) {
+    char name[NAME];
+    random_name(prng, c->pattern, name);
+    unsigned char value[VALUE];
+    size_t length = size_of(c->type);
+    int error = t_mallctl(name, value, &length, NULL, 0);
+    EXPECT(error == 0 || error == ENOENT || error == EFAULT, "reading %s: %s", name,
+           strerror(error));
+    EXPECT(error != 0 || length == size_of(c->type), "the length of %s", name);
+    EXPECT(error == 0 || strchr(c->pattern, '<') != NULL || strcmp(c->presence, "always") != 0,
+           "%s: %s", name, strerror(error));
+}
+
+static void *read_all(void *argument) {
+    struct worker *worker = argument;
+    do {
+        for (unsigned i = 0; i < ncontrols; i++) {
+            if (is_readable(&controls[i])) {
+                read_control(&worker->prng, &controls[i]);
+                worker->steps++;
+            }
+        }
+    } while (stress_goes_on(&stress, 0, 1));
+    return NULL;
+}
+
+/* ---- writing ---- */
+
+/* A value that the control takes; false when that is for the tenants to do. */
+static bool random_value(struct prng *prng, const struct control *c, void *value) {
+    static const ssize_t decays[] = {-1, 0, 1, 100, 10000};
+    static const char *const names[] = {"one", "two",
+                                        "a name that is too long for an arena, rather"};
+    static const char *disabled = "disabled";
+    if (is(c, "arena.<i>.name")) {
+        *(const char **)value = names[prng_below(prng, ARRAY_LEN(names))];
+    } else if (is(c, "arena.<i>.dss")) {
+        *(const char **)value = disabled;
+    } else if (ends_with(c->pattern, "_decay_ms")) {
+        *(ssize_t *)value = decays[prng_below(prng, ARRAY_LEN(decays))];
+    } else if (is(c, "thread.arena")) {
+        *(unsigned *)value = (unsigned)prng_below(prng, 4);
+    } else if (is(c, "thread.tcache.max")) {
+        *(size_t *)value = prng_below(prng, 40 * KIB);
+    } else if (is(c, "max_background_threads")) {
+        *(size_t *)value = 1 + prng_below(prng, 4);
+    } else if (is(c, "arena.<i>.oversize_threshold")) {
+        *(size_t *)value = prng_one_in(prng, 2) ? 0 : 8 * MIB;
+    } else if (is(c, "arena.<i>.retain_grow_limit")) {
+        *(size_t *)value = (4 + prng_below(prng, 100)) * MIB;
+    } else if (is(c, "thread.tcache.ncached_max.read_sizeclass")) {
+        *(size_t *)value = prng_below(prng, 32 * KIB);
+    } else if (is(c, "thread.tcache.ncached_max.write")) {
+        *(const char **)value = "16-64:10|1024-2048:3";
+    } else if (strcmp(c->type, "bool") == 0) {
+        *(bool *)value = prng_one_in(prng, 2);
+    } else if (is(c, "epoch")) {
+        *(uint64_t *)value = 1;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Reads the hooks and writes them back. */
+static int write_hooks(const char *name) {
+    void *hooks = NULL;
+    size_t length = sizeof(hooks);
+    int error = t_mallctl(name, &hooks, &length, NULL, 0);
+    return error != 0 ? error : t_mallctl(name, NULL, NULL, &hooks, sizeof(hooks));
+}
+
+static void write_control(struct prng *prng, const struct control *c) {
+    char name[NAME];
+    random_name(prng, c->pattern, name);
+    uint64_t value = 0;
+    int error = 0;
+    if (strcmp(c->type, "void") == 0) {
+        if (!ends_with(name, ".reset") || strncmp(name, "arena.", 6) != 0) {
+            error = ends_with(name, ".destroy") ? 0 : t_mallctl(name, NULL, NULL, NULL, 0);
+        }
+    } else if (is(c, "arena.<i>.extent_hooks")) {
+        error = write_hooks(name);
+    } else if (random_value(prng, c, &value)) {
+        size_t size = strcmp(c->type, "own") == 0 ? sizeof(void *) : size_of(c->type);
+        error = t_mallctl(name, NULL, NULL, &value, size);
+    }
+    EXPECT(error == 0 || error == ENOENT || error == EFAULT ||
+               (error == EINVAL && is(c, "max_background_threads")),
+           "writing %s: %s", name, strerror(error));
+}
+
+static bool is_writable(const struct control *c) {
+    return strcmp(c->presence, "absent") != 0 &&
+           (c->access[1] == 'w' || strcmp(c->type, "void") == 0);
+}
+
+/* One of those that begin so, if there are any. */
+static void write_any(struct prng *prng, const char *prefix) {
+    unsigned start = (unsigned)prng_below(prng, ncontrols);
+    for (unsigned i = 0; i < ncontrols; i++) {
+        const struct control *c = &controls[(start + i) % ncontrols];
+        if (is_writable(c) && strncmp(c->pattern, prefix, strlen(prefix)) == 0) {
+            write_control(prng, c);
+            return;
+        }
+    }
+}
+
+static void *write_all(void *argument) {
+    struct worker *worker = argument;
+    do {
+        write_any(&worker->prng, "");
+        worker->steps++;
+    } while (stress_goes_on(&stress, 0, 1));
+    return NULL;
+}
+
+/* ---- allocating ---- */
+
+static void *allocate(void *argument) {
+    static const struct model_profile profile = {"all sizes", MIB, 16 * KIB, 8 * MIB, 300, 20, 10};
+    struct worker *worker = argument;
+    struct model *model = model_create(NULL, CAPACITY, prng_next(&worker->prng));
+    model->may_fail = stress_address_space_is_limited();
+    do {
+        for (unsigned i = 0; i < STEPS_BETWEEN_LOOKS; i++) {
+            model_step(model, &worker->prng, &profile);
+        }
+        write_any(&worker->prng, "thread.");
+    } while (stress_goes_on(&stress, 0, 1));
+    model_verify(model);
+    worker->steps = model->steps;
+    model_destroy(model);
+    return NULL;
+}
+
+/* ---- arenas that come and go ---- */
+
+static int act(const char *pattern, unsigned arena) {
+    char name[NAME];
+    snprintf(name, sizeof(name), pattern, arena);
+    return t_mallctl(name, NULL, NULL, NULL, 0);
+}
+
+static void *come_and_go(void *argument) {
+    struct worker *worker = argument;
+    do {
+        unsigned arena;
+        size_t length = sizeof(arena);
+        EXPECT(t_mallctl("arenas.create", &arena, &length, NULL, 0) == 0, "no arena");
+        for (unsigned i = 0; i < prng_below(&worker->prng, 3); i++) {
+            EXPECT(act("arena.%u.reset", arena) == 0, "resetting arena %u", arena);
+        }
+        EXPECT(act("arena.%u.destroy", arena) == 0, "destroying arena %u", arena);
+        worker->steps++;
+    } while (stress_goes_on(&stress, 0, 1));
+    return NULL;
+}
+
+/* ---- all of it ---- */
+
+static void *(*role_of(unsigned i))(void *) {
+    return i < ALLOCATORS                       ? allocate
+           : i < ALLOCATORS + READERS           ? read_all
+           : i < ALLOCATORS + READERS + WRITERS ? write_all
+                                                : come_and_go;
+}
+
+int main(int argc, char **argv) {
+    static struct worker workers[THREADS];
+    stress = stress_begin(argc, argv, "controls");
+    read_list();
+    struct prng seeds = {stress.seed};
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i].prng = prng_fork(&seeds, i);
+        EXPECT(pthread_create(&workers[i].thread, NULL, role_of(i), &workers[i]) == 0, "no thread");
+    }
+    uint64_t steps = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        steps += workers[i].steps;
+    }
+    return stress_end("controls", steps);
+}
