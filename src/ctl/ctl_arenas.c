@@ -36,21 +36,12 @@ static int for_arenas(const struct ctl_call *c, void (*action)(struct arena *are
     return 0;
 }
 
-static void decay(struct arena *arena) {
-    purge_decayed(&arena->pages, os_coarse_clock_ns());
-}
-
-static void purge(struct arena *arena) {
-    arena_trim(arena, true);
-    purge_all(&arena->pages);
-}
-
 int ctl_arena_decay(struct ctl_call *c) {
-    return for_arenas(c, decay);
+    return for_arenas(c, arena_decay_now);
 }
 
 int ctl_arena_purge(struct ctl_call *c) {
-    return for_arenas(c, purge);
+    return for_arenas(c, arena_purge_now);
 }
 
 int ctl_arena_reset(struct ctl_call *c) {
@@ -75,6 +66,16 @@ int ctl_arena_dss(struct ctl_call *c) {
     }
     c->out.text = "disabled";
     return off && (c->arena == CTL_ARENAS_ALL || arenas_get(c->arena) != NULL) ? 0 : EFAULT;
+}
+
+/* A row's offset is an enum page_state. */
+int ctl_arena_decay_ms(struct ctl_call *c) {
+    struct arena *arena = arenas_get(c->arena);
+    if (arena == NULL) {
+        return EFAULT;
+    }
+    c->out.ssize = arena_decay_ms(arena, c->row->offset);
+    return c->in == NULL || arena_set_decay_ms(arena, c->row->offset, c->in->ssize) ? 0 : EFAULT;
 }
 
 int ctl_arena_name(struct ctl_call *c) {
@@ -108,6 +109,11 @@ int ctl_arena_name(struct ctl_call *c) {
 }
 
 /* ---- all arenas -------------------------------------------------------------------------------- */
+
+int ctl_default_decay_ms(struct ctl_call *c) {
+    c->out.ssize = arena_default_decay_ms(c->row->offset);
+    return c->in == NULL || arena_set_default_decay_ms(c->row->offset, c->in->ssize) ? 0 : EFAULT;
+}
 
 int ctl_arenas_create(struct ctl_call *c) {
     if (c->in != NULL && c->in->pointer != NULL) {

@@ -87,7 +87,9 @@ enum ctl_function_id {
     DO_ARENA_RESET,
     DO_ARENA_DESTROY,
     DO_ARENA_DSS,
+    DO_ARENA_DECAY_MS,
     DO_ARENA_NAME,
+    DO_DEFAULT_DECAY_MS,
     DO_ARENAS_CREATE,
     DO_ARENAS_LOOKUP,
     DO_NARENAS,
@@ -188,6 +190,7 @@ ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf
 
 ctl_function ctl_arena_initialized, ctl_arena_decay, ctl_arena_purge, ctl_arena_reset,
     ctl_arena_destroy, ctl_arena_dss, ctl_arena_name, ctl_arenas_create, ctl_arenas_lookup;
+ctl_function ctl_arena_decay_ms, ctl_default_decay_ms;
 ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ctl_bin_nregs,
     ctl_bin_slab_size, ctl_lextent_size;
 /* ---- ctl_stats.c ---- */

@@ -31,13 +31,16 @@ static const char *word_of(const struct opt_row *row, unsigned value) {
     return "";
 }
 
-/* The number of arenas is computed from the CPUs unless it was given. */
+/* The number of arenas is computed from the CPUs unless it was given; background_thread has a third
+ * value, which does not start a thread by itself. */
 int ctl_option(struct ctl_call *c) {
     const struct opt_row *row = c->option;
     const char *field = (const char *)&opts + row->offset;
     enum ctl_type type = ctl_option_type(row);
     if (row->offset == offsetof(struct opts, narenas)) {
         c->out.u = arenas_limit();
+    } else if (row->offset == offsetof(struct opts, background_thread)) {
+        c->out.b = opts.background_thread == BACKGROUND_TRUE;
     } else if (type == CTL_STRING) {
         c->out.text = word_of(row, *(const unsigned *)(const void *)field);
     } else {

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "heap/sizeclass.h"
 #include "pages/lextent.h"
+#include "pages/pages.h"
 
 enum { R = CTL_READ, W = CTL_WRITE, RW = CTL_READ | CTL_WRITE };
 enum { INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMENTAL };
@@ -81,6 +82,11 @@ static const struct ctl_row arena[] = {
     {"dss", CTL_STRING, RW, DO_ARENA_DSS, 0, CTL_HELP(
      "Whether memory comes from sbrk(2). Here it never does: reads `disabled`, which can also be "
      "written; `primary` and `secondary` are `EFAULT`, as where there is no sbrk.")},
+    {"dirty_decay_ms", CTL_SSIZE, RW, DO_ARENA_DECAY_MS, PAGES_DIRTY, CTL_HELP(
+     "Milliseconds that unused dirty pages may stay; 0: none, -1: for ever. Writing begins the curve "
+     "anew. `EFAULT` for less, and where several arenas are meant.")},
+    {"muzzy_decay_ms", CTL_SSIZE, RW, DO_ARENA_DECAY_MS, PAGES_MUZZY, CTL_HELP(
+     "The same for pages that the system may take when it needs them.")},
     {"name", CTL_OWN_SIZES, RW, DO_ARENA_NAME, 0, CTL_HELP(
      "`char *`. To read, oldp points at the address of a buffer of 32 bytes. To write, newp points "
      "at the address of a text, of which 31 bytes are kept. At first `auto_<i>` or `manual_<i>`.")},
@@ -89,6 +95,10 @@ static const struct ctl_row arena[] = {
 static const struct ctl_row arenas[] = {
     {"narenas", CTL_UNSIGNED, R, DO_NARENAS, 0, CTL_HELP(
      "Numbers of arenas are below this: automatic ones, used or not, and manual ones.")},
+    {"dirty_decay_ms", CTL_SSIZE, RW, DO_DEFAULT_DECAY_MS, PAGES_DIRTY, CTL_HELP(
+     "arena.<i>.dirty_decay_ms of arenas that are created from now on.")},
+    {"muzzy_decay_ms", CTL_SSIZE, RW, DO_DEFAULT_DECAY_MS, PAGES_MUZZY, CTL_HELP(
+     "arena.<i>.muzzy_decay_ms of arenas that are created from now on.")},
     {"quantum", CTL_SIZE, R, DO_CONSTANT, 16, CTL_HELP("Least distance of sizes, but for 8.")},
     {"page", CTL_SIZE, R, DO_PAGE, 0, CTL_HELP("Page size.")},
     {"hugepage", CTL_SIZE, R, DO_CONSTANT, 1 << LG_CHUNK, CTL_HELP(
@@ -237,5 +247,6 @@ enum ctl_type ctl_option_type(const struct opt_row *row) {
         [OPT_I64] = CTL_SSIZE,      [OPT_LG_SIZE] = CTL_SIZE,      [OPT_WORD] = CTL_STRING,
         [OPT_WORD_SIZE] = CTL_SIZE,
     };
-    return types[row->kind];
+    bool is_background = row->offset == offsetof(struct opts, background_thread);
+    return is_background ? CTL_BOOL : types[row->kind];
 }

@@ -3,6 +3,7 @@
  * access is the business of test/unit/ctl/table_test.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -62,6 +63,16 @@ static int act(const char *name) {
 
 static int set_text(const char *name, const char *text) {
     return t_mallctl(name, NULL, NULL, &text, sizeof(text));
+}
+
+static ssize_t get_signed(const char *name) {
+    ssize_t value;
+    get(name, &value, sizeof(value));
+    return value;
+}
+
+static int set_signed(const char *name, ssize_t value) {
+    return t_mallctl(name, NULL, NULL, &value, sizeof(value));
 }
 
 static unsigned create_arena(void) {
@@ -189,6 +200,42 @@ static void test_purge(void **state) {
     assert_int_equal(act(named("arena.%u.purge", ALL)), 0);
 }
 
+/* One arena's curve, and what new arenas begin with. */
+static void test_decay(void **state) {
+    (void)state;
+    static const char *const kinds[][3] = {
+        {"arena.%u.dirty_decay_ms", "arenas.dirty_decay_ms", "opt.dirty_decay_ms"},
+        {"arena.%u.muzzy_decay_ms", "arenas.muzzy_decay_ms", "opt.muzzy_decay_ms"},
+    };
+    for (unsigned kind = 0; kind < 2; kind++) {
+        ssize_t usual = get_signed(kinds[kind][2]);
+        assert_int_equal(get_signed(kinds[kind][1]), usual);
+        assert_int_equal(get_signed(named(kinds[kind][0], 0)), usual);
+        const ssize_t values[] = {-1, 0, 1, 123456, usual};
+        for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+            assert_int_equal(set_signed(kinds[kind][1], values[i]), 0);
+            unsigned a = create_arena();
+            assert_int_equal(get_signed(named(kinds[kind][0], a)), values[i]);
+            ssize_t old = 77;
+            size_t length = sizeof(old);
+            assert_int_equal(
+                t_mallctl(named(kinds[kind][0], a), &old, &length, (void *)&values[0], sizeof(old)),
+                0);
+            assert_int_equal(old, values[i]);
+            assert_int_equal(get_signed(named(kinds[kind][0], a)), values[0]);
+            assert_int_equal(set_signed(named(kinds[kind][0], a), -2), EFAULT);
+            assert_int_equal(set_signed(named(kinds[kind][0], a), SSIZE_MAX), EFAULT);
+            assert_int_equal(get_signed(named(kinds[kind][0], a)), values[0]);
+            assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+            assert_int_equal(set_signed(named(kinds[kind][0], a), 1), EFAULT);
+        }
+        assert_int_equal(set_signed(kinds[kind][1], -2), EFAULT);
+        assert_int_equal(get_signed(kinds[kind][1]), usual);
+        assert_int_equal(set_signed(named(kinds[kind][0], ALL), 1), EFAULT);
+        assert_int_equal(set_signed(named(kinds[kind][0], DESTROYED), 1), EFAULT);
+    }
+}
+
 static void test_names(void **state) {
     (void)state;
     char buffer[BUFFER];
@@ -301,6 +348,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_create_and_destroy),
         cmocka_unit_test(test_all_arenas),
         cmocka_unit_test(test_purge),
+        cmocka_unit_test(test_decay),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_dss),
         cmocka_unit_test(test_lookup),
