@@ -83,7 +83,8 @@ void chunk_forget_run(struct chunk *chunk, struct run *run) {
     run->kind = RUN_NONE;
 }
 
-void chunk_check(const struct chunk *chunk) {
+/* Threads hand out and keep large runs without the lock: their kind may change meanwhile. */
+NO_SANITIZE_THREAD void chunk_check(const struct chunk *chunk) {
     CHECK((chunk->dirty & ~chunk->free) == 0 && (chunk->muzzy & ~chunk->free) == 0);
     CHECK((chunk->dirty & chunk->muzzy) == 0);
     if (atomic_load_explicit(&chunk->kind, memory_order_relaxed) != CHUNK_CUT) {
