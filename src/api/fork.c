@@ -41,6 +41,13 @@ static void for_arenas(lock_action *action, bool bins) {
     }
 }
 
+static void for_own_spaces(lock_action *action) {
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        action(&arena->own.lock);
+    }
+}
+
 /* The locks of the library in the order of rank.h, in two parts. */
 static void for_outer(lock_action *action) {
     action(&init_lock);
@@ -55,6 +62,7 @@ static void for_inner(lock_action *action) {
     }
     for_arenas(action, true);
     for_arenas(action, false);
+    for_own_spaces(action);
     action(&arenas_space.lock);
     for_pools(action);
     action(&meta_lock);
@@ -94,6 +102,10 @@ static void after_in_parent(void) {
 }
 
 static void after_in_child(void) {
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        atomic_store_explicit(&arena->own.rearranging, false, memory_order_relaxed);
+    }
     after(lock_reset);
     threads_after_fork();
 }

@@ -93,7 +93,13 @@ static bool start(void) {
     return done;
 }
 
-const struct upcalls upcalls = {.message = message, .start = start};
+const struct upcalls upcalls = {
+    .message = message,
+    .start = start,
+    .enter_hook = thread_enter_hook,
+    .leave_hook = thread_leave_hook,
+    .in_hook = thread_in_hook,
+};
 
 static void print_statistics(void) {
     report_write();

@@ -13,6 +13,11 @@ struct upcalls {
     void (*message)(const char *text);
     /* Starts the library if nobody has; false when there is no memory for it. Any thread. */
     bool (*start)(void);
+    /* Between these the calling thread runs an extent hook of the program's: what it allocates comes from
+     * arena 0, and not from memory that only a hook could give. enter's result goes to leave. */
+    void *(*enter_hook)(void);
+    void (*leave_hook)(void *state);
+    bool (*in_hook)(void);
 };
 extern const struct upcalls upcalls;
 

@@ -47,17 +47,25 @@ void event_poll(void) {
     }
 }
 
+/* Inside an extent hook an arena's purge lock is held, maybe: what would wait is left out. */
 void event_trim_all(void) {
     struct thread *thread = this_thread;
-    if (thread != &boot_thread && thread != &gone_thread) {
+    bool waits = !thread_in_hook();
+    if (thread != &boot_thread && waits) {
         thread_flush(thread);
     }
-    static char all;
-    threads_visit(give_up_unused, &all);
+    if (waits) {
+        static char all;
+        threads_visit(give_up_unused, &all);
+    }
     depots_trim(true);
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         arena_trim(arena, true);
-        purge_all(&arena->pages);
+        if (waits) {
+            purge_all(&arena->pages);
+        } else {
+            purge_dirty(&arena->pages);
+        }
     }
 }

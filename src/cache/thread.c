@@ -167,6 +167,20 @@ struct thread *thread_enter_first(void) {
     return this_thread == &boot_thread ? start_thread() : this_thread;
 }
 
+void *thread_enter_hook(void) {
+    struct thread *thread = this_thread;
+    this_thread = &gone_thread;
+    return thread;
+}
+
+void thread_leave_hook(void *state) {
+    this_thread = state;
+}
+
+bool thread_in_hook(void) {
+    return this_thread == &gone_thread;
+}
+
 /* Other threads read these while their owner counts; a word is read at once, so what they see was
  * true a moment ago. */
 NO_SANITIZE_THREAD uint64_t thread_requests(const struct thread *thread, unsigned class) {

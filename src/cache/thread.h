@@ -64,6 +64,12 @@ static inline struct thread *thread_enter(void) {
     return likely(thread != &boot_thread) ? thread : thread_enter_first();
 }
 
+/* For upcalls: a thread inside an extent hook works like one that is gone, which uses arena 0 without a
+ * cache. A hook must not fork. */
+void *thread_enter_hook(void);
+void thread_leave_hook(void *state);
+bool thread_in_hook(void);
+
 /* The calling thread gives its objects away; its next operation may set it up again. */
 void thread_flush(struct thread *thread);
 

@@ -116,10 +116,11 @@ int ctl_default_decay_ms(struct ctl_call *c) {
 }
 
 int ctl_arenas_create(struct ctl_call *c) {
-    if (c->in != NULL && c->in->pointer != NULL) {
+    extent_hooks_t *hooks = c->in != NULL ? c->in->pointer : NULL;
+    if (hooks != NULL && hooks->alloc == NULL) {
         return EINVAL;
     }
-    struct arena *arena = arenas_create();
+    struct arena *arena = arenas_create(hooks);
     if (arena == NULL) {
         return EAGAIN;
     }

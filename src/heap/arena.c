@@ -20,11 +20,37 @@ static _Atomic bool default_is_set[PAGE_STATES];
 
 void arena_init(struct arena *arena, unsigned index, struct space *space) {
     arena->index = index;
+    space_init(&arena->own);
     pages_init(&arena->pages, space, arena_default_decay_ms(PAGES_DIRTY),
                arena_default_decay_ms(PAGES_MUZZY));
     for (unsigned class = 0; class < NCLASSES; class ++) {
         bin_init(&arena->bins[class]);
     }
+}
+
+extent_hooks_t *arena_hooks(const struct arena *arena) {
+    extent_hooks_t *table = atomic_load_explicit(&arena->own.hooks.table, memory_order_acquire);
+    return table != NULL ? table : &hooks_default;
+}
+
+bool arena_set_hooks(struct arena *arena, extent_hooks_t *hooks) {
+    if (hooks->alloc == NULL) {
+        return false;
+    }
+    if (hooks == arena_hooks(arena)) {
+        return true;
+    }
+    space_set_hooks(&arena->own, hooks, arena->index);
+    pages_use_space(&arena->pages, &arena->own);
+    return true;
+}
+
+size_t arena_grow_limit(const struct arena *arena) {
+    return gauge_read(&arena->own.grow_limit);
+}
+
+void arena_set_grow_limit(struct arena *arena, size_t bytes) {
+    atomic_store_explicit(&arena->own.grow_limit, bytes, memory_order_relaxed);
 }
 
 void arena_restart(struct arena *arena) {
@@ -33,6 +59,7 @@ void arena_restart(struct arena *arena) {
     pages_set_decay(pages, arena_default_decay_ms(PAGES_DIRTY),
                     arena_default_decay_ms(PAGES_MUZZY));
     purge_resume(pages);
+    space_forget_growth(&arena->own);
 }
 
 ssize_t arena_decay_ms(const struct arena *arena, enum page_state state) {
@@ -220,4 +247,5 @@ void arena_check(struct arena *arena) {
         bin_check(&arena->bins[class], class);
     }
     pages_check(&arena->pages);
+    space_check(&arena->own);
 }

@@ -14,6 +14,7 @@ enum { ARENA_NAME = 32 }; /* with the zero at its end */
 
 struct arena {
     struct pages pages;
+    struct space own;  /* address space from extent hooks, once there are any */
     unsigned index;    /* const */
     bool manual;       /* made by arenas_create; const */
     _Atomic bool live; /* neither destroyed nor about to be; written under the arenas' lock */
@@ -39,6 +40,16 @@ bool arena_set_default_decay_ms(enum page_state state, ssize_t ms);
 /* Decay now; everything unused goes now, with slabs that are all free. Both wait for another purger. */
 void arena_decay_now(struct arena *arena);
 void arena_purge_now(struct arena *arena);
+
+/* Extent hooks; hooks_default when there are none. */
+extent_hooks_t *arena_hooks(const struct arena *arena);
+/* From now on hooks give the arena its memory, and what older hooks gave is these hooks' too; what came
+ * from the common space stays there. false: they cannot allocate. Serialised by the arenas' lock. */
+bool arena_set_hooks(struct arena *arena, extent_hooks_t *hooks);
+
+/* Most bytes that hooks are asked for at once, but for a larger object. */
+size_t arena_grow_limit(const struct arena *arena);
+void arena_set_grow_limit(struct arena *arena, size_t bytes);
 
 /* A retired arena begins again, with the decay that new arenas have. */
 void arena_restart(struct arena *arena);

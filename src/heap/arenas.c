@@ -119,19 +119,43 @@ struct arena *arenas_auto(unsigned i) {
     return arena != NULL && !arena->manual ? arena : NULL;
 }
 
-struct arena *arenas_create(void) {
-    unsigned first = arenas_limit();
-    lock_acquire(&arenas_lock);
+/* NULL: a new one with a new number. */
+static struct arena *restart_unused_locked(void) {
     struct arena *arena = unused;
     if (arena != NULL) {
         unused = arena->next_unused;
         arena_restart(arena);
         begin_locked(arena);
-    } else {
+    }
+    return arena;
+}
+
+struct arena *arenas_create(extent_hooks_t *hooks) {
+    unsigned first = arenas_limit();
+    if (hooks != NULL && hooks->alloc == NULL) {
+        return NULL;
+    }
+    lock_acquire(&arenas_lock);
+    struct arena *arena = restart_unused_locked();
+    if (arena == NULL) {
         arena = create_locked(arenas_count() > first ? arenas_count() : first, true);
+    }
+    if (arena != NULL && hooks != NULL) {
+        arena_set_hooks(arena, hooks);
     }
     lock_release(&arenas_lock);
     return arena;
+}
+
+bool arenas_set_hooks(struct arena *arena, extent_hooks_t *hooks, extent_hooks_t **old) {
+    lock_acquire(&arenas_lock);
+    extent_hooks_t *before = arena_hooks(arena);
+    bool set = arena_set_hooks(arena, hooks);
+    lock_release(&arenas_lock);
+    if (set && old != NULL) {
+        *old = before;
+    }
+    return set;
 }
 
 static struct arena *totals_locked(void) {
@@ -268,6 +292,16 @@ void arenas_decay(uint64_t now_ns) {
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         purge_decayed(&arena->pages, now_ns);
+    }
+}
+
+void arenas_sum_spaces(size_t *reserved, size_t *committed) {
+    *reserved = gauge_read(&arenas_space.reserved_bytes);
+    *committed = gauge_read(&arenas_space.committed_bytes);
+    const struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        *reserved += gauge_read(&arena->own.reserved_bytes);
+        *committed += gauge_read(&arena->own.committed_bytes);
     }
 }
 

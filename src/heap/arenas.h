@@ -36,8 +36,11 @@ struct arena *arenas_next_raw(unsigned *i);
 /* Automatic arena number i < arenas_limit(), created if need be. NULL: no memory, or no such number. */
 struct arena *arenas_auto(unsigned i);
 
-/* A manual arena, or NULL: no memory, or too many arenas. */
-struct arena *arenas_create(void);
+/* A manual arena, or NULL: no memory, too many arenas, or hooks without alloc. hooks: where its memory
+ * comes from; NULL: from the common space. The table is not copied. */
+struct arena *arenas_create(extent_hooks_t *hooks);
+/* Changes the hooks of an arena; *old: those before, unless NULL. false: they cannot allocate. */
+bool arenas_set_hooks(struct arena *arena, extent_hooks_t *hooks, extent_hooks_t **old);
 /* Frees all objects of a manual arena and ends it. false: threads are bound to it, or it is none. What
  * reset.h says of arena_reset holds. */
 bool arenas_destroy(struct arena *arena);
@@ -63,6 +66,9 @@ void arenas_rebind(struct arena *arena);
 
 /* Decay for every arena that is due, whoever asks. */
 void arenas_decay(uint64_t now_ns);
+
+/* Address space of all arenas: reserved, and of that readable and writable. */
+void arenas_sum_spaces(size_t *reserved, size_t *committed);
 
 void arenas_check(void);
 

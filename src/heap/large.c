@@ -12,6 +12,7 @@
 
 #include "os/fatal.h"
 #include "os/os.h"
+#include "pages/hooked.h"
 
 enum {
     MOVE_MIN = 8 << 20,   /* below this copying is cheaper than page-table work */
@@ -127,6 +128,11 @@ bool large_resize(struct large large, size_t request) {
     return true;
 }
 
+/* Memory that hooks gave is not the kernel's plain kind. */
+static bool may_move(struct large from, struct large to) {
+    return !space_is_hooked(space_of(from.chunk)) && !space_is_hooked(space_of(to.chunk));
+}
+
 static bool is_torn(const struct chunk *head) {
     size_t n = head->nchunks + (head->tail_granules != 0);
     for (size_t i = 0; i < n; i++) {
@@ -154,7 +160,8 @@ bool large_move(struct large from, struct large to) {
         atomic_load_explicit(&nmoves, memory_order_relaxed) >= MOVE_COUNT_MAX) {
         return false;
     }
-    if (is_torn(from.chunk) || !os_page_ops.move(address_of(from), address_of(to), bytes)) {
+    if (is_torn(from.chunk) || !may_move(from, to) ||
+        !os_page_ops.move(address_of(from), address_of(to), bytes)) {
         return false;
     }
     tear(to.chunk, bytes);

@@ -8,6 +8,7 @@
 #include "heap/reset.h"
 
 #include "heap/large.h"
+#include "pages/hooked.h"
 
 enum { RESET_BATCH = 64 };
 
@@ -43,16 +44,20 @@ static void reset_chunk(struct arena *arena, struct chunk *chunk) {
     }
 }
 
-static void reset_suspended(struct arena *arena) {
+static void reset_space(struct arena *arena, struct space *space) {
     struct chunk *chunks[RESET_BATCH];
     struct space_walk walk = {0};
     size_t n;
-    while ((n = space_find_owned(arena->pages.space, &arena->pages.owner, &walk, chunks,
-                                 RESET_BATCH)) > 0) {
+    while ((n = space_find_owned(space, &arena->pages.owner, &walk, chunks, RESET_BATCH)) > 0) {
         for (size_t i = 0; i < n; i++) {
             reset_chunk(arena, chunks[i]);
         }
     }
+}
+
+static void reset_suspended(struct arena *arena) {
+    reset_space(arena, &arena->own);
+    reset_space(arena, arena->pages.common);
 }
 
 void arena_reset(struct arena *arena) {
@@ -68,7 +73,12 @@ void arena_retire(struct arena *arena, struct arena *heir) {
     reset_suspended(arena);
     pages_drop_empty(pages);
     ASSERT(pages->nchunks == 0 && pages->nactive == 0);
-    space_adopt(pages->space, &pages->owner, &heir->pages.owner);
+    space_adopt(pages->common, &pages->owner, &heir->pages.owner);
+    if (pages_space(pages) == &arena->own) {
+        hooked_end(&arena->own);
+        pages_use_space(pages, pages->common);
+        atomic_store_explicit(&arena->own.hooks.table, NULL, memory_order_release);
+    }
     purge_resume(pages);
     purge_after_free(&heir->pages);
 }

@@ -56,7 +56,7 @@ struct run *chunk_take(struct chunk *chunk, unsigned first, unsigned n, enum run
                        bool *zeroed) {
     bits128 range = bits128_range(first, n);
     ASSERT((chunk->free & range) == range);
-    *zeroed = ((chunk->dirty | chunk->muzzy) & range) == 0;
+    *zeroed = ((chunk->dirty | chunk->muzzy) & range) == 0 && !chunk->unzeroed;
     chunk->free &= ~range;
     chunk->dirty &= ~range;
     chunk->muzzy &= ~range;

@@ -5,7 +5,7 @@
  * descriptors, used at the index of a run's first granule; for a big object, its extent.
  * Invariants (chunk_check):
  *   dirty and muzzy are disjoint subsets of free; a run start is never free;
- *   granules free and neither dirty nor muzzy read as zero;
+ *   granules free and neither dirty nor muzzy read as zero, unless the chunk says `unzeroed`;
  *   longest is an upper bound of the longest run of free granules.
  * Locks: fields are guarded by the owner's lock (pages.h) while the chunk is cut or big, by the space
  * lock (region.h) while it is free. Descriptors are never unmapped. The lock-free lookups at the end
@@ -58,7 +58,9 @@ enum chunk_kind {
 /* Who a chunk's granules are charged to: the head of struct pages (pages.h). */
 struct page_owner {
     _Atomic ptrdiff_t parked_dirty; /* dirty granules in chunks that went back to the space */
-    _Atomic ptrdiff_t parked_muzzy; /* both are written under the space's lock */
+    _Atomic ptrdiff_t parked_muzzy;
+    _Atomic ptrdiff_t
+        parked_pinned; /* unused, of pinned regions; all are written under the space's lock */
 };
 struct region;
 
@@ -76,6 +78,8 @@ struct chunk {
         dirty_link;        /* CUT with dirty or muzzy granules: in the owner's list, oldest first */
     _Atomic uint8_t kind;  /* enum chunk_kind */
     uint8_t longest;       /* CUT */
+    bool unzeroed;         /* granules need not read as zero, even if neither dirty nor muzzy */
+    bool pinned;           /* of a pinned region (hooks.h); const once base is set */
     bool torn;             /* its memory was moved here by page tables: mappings may end inside */
     uint8_t tail_granules; /* BIG: granules used in the chunk after its whole chunks, 0..127 */
     uint32_t nchunks;      /* BIG: whole chunks, at least 1 */

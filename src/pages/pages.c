@@ -7,15 +7,22 @@
  */
 #include "pages/pages.h"
 
+#include "base/upcall.h"
 #include "meta/pool.h"
+#include "pages/hooked.h"
 
-enum { KEPT_EMPTY_CHUNKS = 1 };
+enum { KEPT_EMPTY_CHUNKS = 1, HOOK_TRIES = 8 };
 
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms) {
-    pages->space = space;
+    pages_use_space(pages, space);
+    pages->common = space;
     lock_init(&pages->lock, RANK_PAGES);
     lock_init(&pages->purge_lock, RANK_PURGE);
     pages_set_decay(pages, dirty_ms, muzzy_ms);
+}
+
+void pages_use_space(struct pages *pages, struct space *space) {
+    atomic_store_explicit(&pages->space, space, memory_order_release);
 }
 
 void pages_set_decay(struct pages *pages, ssize_t dirty_ms, ssize_t muzzy_ms) {
@@ -25,14 +32,24 @@ void pages_set_decay(struct pages *pages, ssize_t dirty_ms, ssize_t muzzy_ms) {
 }
 
 size_t pages_unused(const struct pages *pages, enum page_state state) {
-    const _Atomic ptrdiff_t *parked =
-        state == PAGES_DIRTY ? &pages->owner.parked_dirty : &pages->owner.parked_muzzy;
+    const _Atomic ptrdiff_t *parked = state == PAGES_DIRTY   ? &pages->owner.parked_dirty
+                                      : state == PAGES_MUZZY ? &pages->owner.parked_muzzy
+                                                             : &pages->owner.parked_pinned;
     ptrdiff_t n = (ptrdiff_t)atomic_load_explicit(&pages->nstate[state], memory_order_relaxed) +
                   atomic_load_explicit(parked, memory_order_relaxed);
     return n > 0 ? (size_t)n : 0;
 }
 
 /* ---- one cut chunk ------------------------------------------------------------------------------ */
+
+/* What the chunk's dirty granules count as. */
+static enum page_state dirty_state(const struct chunk *chunk) {
+    return chunk->pinned ? PAGES_PINNED : PAGES_DIRTY;
+}
+
+static void give(struct pages *pages, struct chunk *chunk, size_t n) {
+    space_give(space_of(chunk), chunk, n, &pages->owner);
+}
 
 /* Members of `set` within a range of n granules. All or none are by far the most frequent answers, and
  * counting bits takes a call where the instruction set has none for it. */
@@ -44,13 +61,13 @@ static ptrdiff_t members(bits128 set, bits128 range, unsigned n) {
 static void count_states(struct pages *pages, const struct chunk *chunk, bits128 range, unsigned n,
                          int sign) {
     if (((chunk->dirty | chunk->muzzy) & range) != 0) {
-        gauge_add(&pages->nstate[PAGES_DIRTY], sign * members(chunk->dirty, range, n));
+        gauge_add(&pages->nstate[dirty_state(chunk)], sign * members(chunk->dirty, range, n));
         gauge_add(&pages->nstate[PAGES_MUZZY], sign * members(chunk->muzzy, range, n));
     }
 }
 
 static void list_by_dirt(struct pages *pages, struct chunk *chunk) {
-    bool unclean = (chunk->dirty | chunk->muzzy) != 0;
+    bool unclean = (chunk->dirty | chunk->muzzy) != 0 && !chunk->pinned;
     if (unclean && !list_is_member(&chunk->dirty_link)) {
         list_push_back(&pages->dirty_chunks, &chunk->dirty_link);
     } else if (!unclean && list_is_member(&chunk->dirty_link)) {
@@ -68,7 +85,7 @@ static void list_by_longest(struct pages *pages, struct chunk *chunk, unsigned b
 
 static struct chunk *add_chunk(struct pages *pages, struct chunk *chunk) {
     if (!chunk_begin_cut(chunk, &pages->owner)) {
-        space_give(pages->space, chunk, 1, &pages->owner);
+        give(pages, chunk, 1);
         return NULL;
     }
     count_states(pages, chunk, ALL_GRANULES, CHUNK_GRANULES, 1);
@@ -98,7 +115,7 @@ static void drop_if_empty(struct pages *pages, struct chunk *chunk) {
     pages->nempty++;
     if (pages->nempty > KEPT_EMPTY_CHUNKS) {
         remove_chunk(pages, chunk);
-        space_give(pages->space, chunk, 1, &pages->owner);
+        give(pages, chunk, 1);
     }
 }
 
@@ -116,7 +133,7 @@ static struct run *take(struct pages *pages, struct chunk *chunk, unsigned first
 static void release(struct pages *pages, struct chunk *chunk, unsigned first, unsigned n) {
     unsigned before = chunk->longest;
     chunk_release(chunk, first, n);
-    gauge_add(&pages->nstate[PAGES_DIRTY], n);
+    gauge_add(&pages->nstate[dirty_state(chunk)], n);
     list_by_dirt(pages, chunk);
     list_by_longest(pages, chunk, before);
     gauge_add(&pages->nactive, -(ptrdiff_t)n);
@@ -130,6 +147,7 @@ void pages_hide(struct pages *pages, struct chunk *chunk, bits128 range) {
     chunk->free &= ~range;
     chunk->dirty &= ~range;
     chunk->muzzy &= ~range;
+    chunk->unzeroed = chunk->unzeroed || space_is_hooked(space_of(chunk)); /* whatever hooks do */
     list_by_dirt(pages, chunk);
     list_by_longest(pages, chunk, chunk->longest);
 }
@@ -169,9 +187,28 @@ void pages_drop_empty(struct pages *pages) {
     struct chunk *chunk;
     while ((chunk = fill_find(&pages->fill, CHUNK_GRANULES, 1, &first)) != NULL) {
         remove_chunk(pages, chunk);
-        space_give(pages->space, chunk, 1, &pages->owner);
+        give(pages, chunk, 1);
     }
     lock_release(&pages->lock);
+}
+
+/* n chunks from the space. Hooks run without the lock; they may have to, when others were faster. */
+static struct chunk *take_chunks(struct pages *pages, size_t n, size_t alignment) {
+    struct space *space = pages_space(pages);
+    if (space_is_hooked(space) && upcalls.in_hook()) {
+        space = pages->common;
+    }
+    struct chunk *chunk = space_take(space, n, alignment);
+    for (unsigned i = 0; chunk == NULL && space_is_hooked(space) && i < HOOK_TRIES; i++) {
+        lock_release(&pages->lock);
+        bool provided = hooked_provide(space, n, alignment);
+        lock_acquire(&pages->lock);
+        if (!provided) {
+            break;
+        }
+        chunk = space_take(space, n, alignment);
+    }
+    return chunk;
 }
 
 static struct run *alloc_locked(struct pages *pages, unsigned n, unsigned alignment,
@@ -180,7 +217,7 @@ static struct run *alloc_locked(struct pages *pages, unsigned n, unsigned alignm
     struct chunk *chunk = fill_find(&pages->fill, n, alignment, &first);
     if (chunk == NULL) {
         first = 0;
-        chunk = space_take(pages->space, 1, 1);
+        chunk = take_chunks(pages, 1, 1);
         chunk = chunk != NULL ? add_chunk(pages, chunk) : NULL;
     }
     return chunk != NULL ? take(pages, chunk, first, n, kind, zeroed) : NULL;
@@ -308,7 +345,7 @@ static void give_chunks(struct pages *pages, struct chunk *head, size_t from, si
         head[i].dirty = dirty;
         head[i].muzzy = 0;
     }
-    space_give(pages->space, head + from, to - from, &pages->owner);
+    give(pages, head + from, to - from);
     gauge_add(&pages->nchunks, -(ptrdiff_t)(to - from));
     gauge_add(&pages->nactive, -(ptrdiff_t)((to - from) * CHUNK_GRANULES));
 }
@@ -347,15 +384,15 @@ struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, b
         return NULL;
     }
     lock_acquire(&pages->lock);
-    struct chunk *head = space_take(pages->space, total, alignment);
+    struct chunk *head = take_chunks(pages, total, alignment);
     *zeroed = true;
     if (head != NULL && tail != 0 && !begin_tail(pages, head + whole, tail, zeroed)) {
-        space_give(pages->space, head, total, &pages->owner);
+        give(pages, head, total);
         head = NULL;
     }
     if (head != NULL) {
         for (size_t i = 0; i < whole; i++) {
-            *zeroed = *zeroed && (head[i].dirty | head[i].muzzy) == 0;
+            *zeroed = *zeroed && (head[i].dirty | head[i].muzzy) == 0 && !head[i].unzeroed;
             make_body(&head[i], head, pages);
         }
         atomic_store_explicit(&head->kind, CHUNK_BIG, memory_order_relaxed);
@@ -425,13 +462,15 @@ static bool grow_big(struct pages *pages, struct chunk *head, size_t whole, unsi
     size_t have = old_whole + (old_tail != 0);
     size_t want = whole + (tail != 0);
     if (want > have &&
-        !space_take_at(pages->space, head->region, chunk_index(head) + have, want - have)) {
+        !space_take_at(space_of(head), head->region, chunk_index(head) + have, want - have)) {
         return false;
     }
     if (tail != 0) {
         bool zeroed;
         if (!begin_tail(pages, head + whole, tail, &zeroed)) {
-            space_give(pages->space, head + have, want - have, &pages->owner);
+            if (want > have) {
+                give(pages, head + have, want - have);
+            }
             return false;
         }
     }
@@ -478,7 +517,7 @@ bool pages_resize_big(struct pages *pages, struct chunk *head, size_t n) {
 void pages_check(struct pages *pages) {
     lock_acquire(&pages->lock);
     size_t nempty = 0;
-    size_t states[PAGE_STATES] = {0};
+    size_t states[PAGE_STATES] = {0}; /* pinned chunks are in no list of unclean ones */
     for (unsigned longest = 1; longest <= CHUNK_GRANULES; longest++) {
         struct list *head = &pages->fill.by_longest[longest];
         CHECK(list_is_empty(head) == !(pages->fill.nonempty >> (longest - 1) & 1));

@@ -15,7 +15,8 @@
 #include "pages/lextent.h"
 #include "pages/region.h"
 
-enum page_state { PAGES_DIRTY, PAGES_MUZZY, PAGE_STATES };
+/* Unused memory: that decays, and what extent hooks gave as pinned, which does not. */
+enum page_state { PAGES_DIRTY, PAGES_MUZZY, PAGE_STATES, PAGES_PINNED = PAGE_STATES };
 
 /* Large objects, big ones included; written under the pages' lock, read without. */
 struct large_counters {
@@ -42,16 +43,17 @@ struct purge_counters {
 struct pages {
     struct page_owner owner; /* guarded by the space's lock */
     struct lock lock;
-    struct space *space; /* const after init */
-    unsigned map_bits;   /* MAP_MANUAL or 0: what slabs add to their class in the map */
+    struct space *_Atomic space; /* where new chunks come from */
+    struct space *common;        /* the same, or where they come from while a hook runs; const */
+    unsigned map_bits;           /* MAP_MANUAL or 0: what slabs add to their class in the map */
     struct fill fill;
     struct list dirty_chunks; /* cut chunks with dirty or muzzy granules, oldest first */
     size_t nempty;            /* cut chunks whose granules are all free */
     struct large_counters large;
-    _Atomic size_t nchunks;             /* chunks in use: cut, big and body */
-    _Atomic size_t nactive;             /* granules in runs and big objects */
-    _Atomic size_t nstate[PAGE_STATES]; /* dirty, muzzy granules in cut chunks */
-    _Atomic bool immediate;             /* dirty_decay_ms is 0 */
+    _Atomic size_t nchunks;                 /* chunks in use: cut, big and body */
+    _Atomic size_t nactive;                 /* granules in runs and big objects */
+    _Atomic size_t nstate[PAGE_STATES + 1]; /* dirty, muzzy, pinned granules in cut chunks */
+    _Atomic bool immediate;                 /* dirty_decay_ms is 0 */
     _Atomic uint64_t next_decay_ns;
     struct lock purge_lock; /* guards what follows, and writing the two above (purge.h) */
     struct decay decay[PAGE_STATES];
@@ -60,6 +62,12 @@ struct pages {
 
 /* *pages must be all zero. */
 void pages_init(struct pages *pages, struct space *space, ssize_t dirty_ms, ssize_t muzzy_ms);
+/* New chunks come from there from now on; chunks in use return to where they came from. */
+void pages_use_space(struct pages *pages, struct space *space);
+
+static inline struct space *pages_space(const struct pages *pages) {
+    return atomic_load_explicit(&pages->space, memory_order_acquire);
+}
 
 /* Both curves begin anew; nobody may be purging. */
 void pages_set_decay(struct pages *pages, ssize_t dirty_ms, ssize_t muzzy_ms);

@@ -8,6 +8,7 @@
 
 #include "opt/opt.h"
 #include "os/os.h"
+#include "pages/hooked.h"
 
 enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000 };
 
@@ -45,19 +46,32 @@ static bits128 whole_pages(bits128 wanted, bits128 free) {
     return range;
 }
 
-/* Advises each series of granules in the range. false: the system refused one of them. */
-static bool advise(struct sweep *sweep, const struct chunk *chunk, bits128 range) {
+/* Advises each series of granules in the range. false: the system refused one of them. *muzzy: those that
+ * are now purged lazily. */
+static bool advise(struct sweep *sweep, const struct chunk *chunk, bits128 range, bits128 *muzzy) {
+    struct space *space = space_of(chunk);
+    bool hooked = space_is_hooked(space);
     bool done = true;
+    *muzzy = sweep->lazily ? range : 0;
     while (range != 0) {
         unsigned first;
         unsigned n = bits128_run_around(range, bits128_first(range), &first);
+        bits128 run = bits128_range(first, n);
         void *address = (void *)(chunk->base + ((uintptr_t)first << LG_GRANULE));
         size_t bytes = (size_t)n << LG_GRANULE;
-        done = (sweep->lazily ? os_page_ops.purge_lazy(address, bytes)
-                              : os_page_ops.purge(address, bytes)) &&
-               done;
+        if (hooked) {
+            bool lazily = sweep->lazily;
+            done =
+                hooked_purge(space, chunk, address, bytes, sweep->state == PAGES_MUZZY, &lazily) &&
+                done;
+            *muzzy = lazily ? *muzzy | run : *muzzy & ~run;
+        } else {
+            done = (sweep->lazily ? os_page_ops.purge_lazy(address, bytes)
+                                  : os_page_ops.purge(address, bytes)) &&
+                   done;
+        }
         sweep->calls++;
-        range &= ~bits128_range(first, n);
+        range &= ~run;
     }
     return done;
 }
@@ -73,12 +87,25 @@ static size_t count_in_state(const struct sweep *sweep, const struct chunk *chun
 
 /* Advises a victim and says in what state its granules are now. */
 static void purge_victim(struct sweep *sweep, struct victim *victim) {
-    if (!advise(sweep, victim->chunk, victim->range)) {
+    bits128 muzzy;
+    if (!advise(sweep, victim->chunk, victim->range, &muzzy)) {
         return; /* still as before */
     }
     sweep->granules += bits128_count(victim->dirty | victim->muzzy);
     victim->dirty = 0;
-    victim->muzzy = sweep->lazily ? victim->range : 0;
+    victim->muzzy = muzzy;
+}
+
+/* An arena whose hooks were set later has chunks in two spaces. */
+static struct chunk *take_free_chunk(const struct sweep *sweep) {
+    const struct pages *pages = sweep->pages;
+    struct space *space = pages_space(pages);
+    bool muzzy = sweep->state == PAGES_MUZZY;
+    struct chunk *chunk = space_take_purgeable(space, &pages->owner, muzzy);
+    if (chunk == NULL && space != pages->common) {
+        chunk = space_take_purgeable(pages->common, &pages->owner, muzzy);
+    }
+    return chunk;
 }
 
 /* Whole chunks of the space; returns how many granules of the state are gone. */
@@ -86,10 +113,20 @@ static size_t purge_free_chunks(struct sweep *sweep, size_t target) {
     struct pages *pages = sweep->pages;
     size_t gone = 0;
     while (gone < target) {
-        struct chunk *chunk =
-            space_take_purgeable(pages->space, &pages->owner, sweep->state == PAGES_MUZZY);
+        struct chunk *chunk = take_free_chunk(sweep);
         if (chunk == NULL) {
             break;
+        }
+        if (space_is_hooked(space_of(chunk))) {
+            size_t n = hooked_dispose(space_of(chunk), chunk, &pages->owner, sweep->lazily,
+                                      sweep->state == PAGES_MUZZY);
+            sweep->granules += n;
+            sweep->calls++;
+            gone += n;
+            if (n == 0) {
+                break;
+            }
+            continue;
         }
         bits128 range = sweep->lazily ? wanted_of(sweep, chunk)
                                       : whole_pages(chunk->dirty | chunk->muzzy, ALL_GRANULES);
@@ -99,7 +136,7 @@ static size_t purge_free_chunks(struct sweep *sweep, size_t target) {
         chunk->dirty = (chunk->dirty & ~range) | victim.dirty;
         chunk->muzzy = (chunk->muzzy & ~range) | victim.muzzy;
         size_t after = count_in_state(sweep, chunk, range);
-        space_give(pages->space, chunk, 1, &pages->owner);
+        space_give(space_of(chunk), chunk, 1, &pages->owner);
         gone += before - after;
         if (after == before) {
             break; /* the system refuses: do not take the same chunk for ever */
@@ -180,7 +217,7 @@ static void purge_state(struct pages *pages, enum page_state state, bool lazily,
         add(&pages->purged[state].returned, lazily ? 0 : sweep.granules);
     }
     if (!opts.retain) {
-        space_release_regions(pages->space);
+        space_release_regions(pages->common);
     }
 }
 

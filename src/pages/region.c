@@ -12,6 +12,8 @@
 #include "meta/meta.h"
 #include "opt/opt.h"
 #include "os/os.h"
+#include "pages/hooked.h"
+#include "pages/pages_internal.h"
 
 enum { LG_FIRST_REGION = 30, LG_LARGEST_REGION = 36, LG_SMALL_REGION = 26 };
 enum { FIRST_COMMIT_CHUNKS = 8, LARGEST_COMMIT_CHUNKS = 64 };
@@ -19,38 +21,79 @@ enum { FIRST_COMMIT_CHUNKS = 8, LARGEST_COMMIT_CHUNKS = 64 };
 void space_init(struct space *space) {
     lock_init(&space->lock, RANK_SPACE);
     space->next_region_bytes = (size_t)1 << (opts.retain ? LG_FIRST_REGION : LG_SMALL_REGION);
+    space_forget_growth(space);
+}
+
+void space_forget_growth(struct space *space) {
+    atomic_store_explicit(&space->next_hooked_bytes, CHUNK_SIZE, memory_order_relaxed);
+    atomic_store_explicit(&space->grow_limit, PTRDIFF_MAX, memory_order_relaxed);
+}
+
+void space_set_hooks(struct space *space, extent_hooks_t *hooks, unsigned arena) {
+    space->hooks.arena = arena;
+    atomic_store_explicit(&space->hooks.table, hooks, memory_order_release);
 }
 
 /* ---- regions ---------------------------------------------------------------------------------- */
 
-static struct region *region_descriptor(struct space *space, size_t nchunks) {
-    for (struct region **link = &space->retired; *link != NULL; link = &(*link)->next) {
-        struct region *region = *link;
-        if (region->nchunks == nchunks) {
-            *link = region->next;
-            for (size_t i = 0; i < nchunks; i++) {
-                region->chunks[i] = (struct chunk){0};
-            }
-            return region;
-        }
-    }
-    /* One block: the region, its two bitsets, the descriptors of its chunks. */
+enum { BITSETS = 2, HOOKED_BITSETS = 5 };
+
+/* One block: the region, its bitsets, the descriptors of its chunks. */
+static struct region *allocate_region(struct space *space, size_t nchunks) {
     size_t words = bitset_words(nchunks);
-    size_t head = round_up(sizeof(struct region) + 2 * words * sizeof(uint64_t), CACHE_LINE);
+    unsigned sets = space_is_hooked(space) ? HOOKED_BITSETS : BITSETS;
+    size_t head = round_up(sizeof(struct region) + sets * words * sizeof(uint64_t), CACHE_LINE);
     struct region *region = meta_alloc(head + nchunks * sizeof(struct chunk));
     if (region == NULL) {
         return NULL;
     }
     region->free = (uint64_t *)(region + 1);
     region->dirty = region->free + words;
+    if (sets == HOOKED_BITSETS) {
+        region->absent = region->dirty + words;
+        region->starts = region->absent + words;
+        region->gone = region->starts + words;
+    }
     region->chunks = (struct chunk *)((char *)region + head);
-    region->nchunks = nchunks;
+    region->capacity = nchunks;
+    return region;
+}
+
+/* A retired one serves again if little of it stays unused. */
+static struct region *reuse_region(struct space *space, size_t nchunks) {
+    for (struct region **link = &space->retired; *link != NULL; link = &(*link)->next) {
+        struct region *region = *link;
+        if (region->capacity >= nchunks && region->capacity / 2 <= nchunks) {
+            *link = region->next;
+            for (size_t i = 0; i < region->capacity; i++) {
+                region->chunks[i] = (struct chunk){0};
+            }
+            for (uint64_t *word = region->free; word < (uint64_t *)region->chunks; word++) {
+                *word = 0;
+            }
+            return region;
+        }
+    }
+    return NULL;
+}
+
+struct region *region_descriptor(struct space *space, size_t nchunks) {
+    struct region *region = reuse_region(space, nchunks);
+    if (region == NULL) {
+        region = allocate_region(space, nchunks);
+    }
+    if (region != NULL) {
+        region->space = space;
+        region->next = NULL;
+        region->nchunks = nchunks;
+        region->nfree = 0;
+    }
     return region;
 }
 
 /* With short tables an entry may already belong to another region's chunk, or stand for addresses of
  * the C library's heap, whose pointers may reach free(): such chunks stay unused. */
-static void region_enter_map(struct region *region) {
+void region_enter_map(struct region *region) {
     uintptr_t heap = 0;
     uintptr_t heap_end = 0;
     bool avoid = map_is_short && os_brk_heap(&heap, &heap_end);
@@ -68,6 +111,14 @@ static void region_enter_map(struct region *region) {
         }
     }
     region->nusable = region->nfree;
+}
+
+void region_append(struct space *space, struct region *region) {
+    struct region **link = &space->regions;
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = region;
 }
 
 /* The region leaves the map, and its address space goes back to the system. */
@@ -117,11 +168,8 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
     if (space->regions == NULL) {
         os_avoid_huge_pages((void *)base, first);
     }
-    region->space = space;
     region->base = base;
     region->ncommitted = first >> LG_CHUNK;
-    region->nfree = 0;
-    region->next = NULL;
     region->reservation = reservation;
     region->reserved_bytes = bytes + CHUNK_SIZE;
     atomic_fetch_add_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
@@ -131,11 +179,7 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
         region_retire(space, region);
         return false;
     }
-    struct region **link = &space->regions;
-    while (*link != NULL) {
-        link = &(*link)->next;
-    }
-    *link = region;
+    region_append(space, region);
     return true;
 }
 
@@ -184,6 +228,9 @@ static bool region_commit(struct space *space, struct region *region, size_t end
 }
 
 void space_release_regions(struct space *space) {
+    if (space_is_hooked(space)) {
+        return;
+    }
     lock_acquire(&space->lock);
     struct region **link = &space->regions;
     while (*link != NULL) {
@@ -201,22 +248,24 @@ void space_release_regions(struct space *space) {
 
 /* ---- chunks ----------------------------------------------------------------------------------- */
 
-/* First member at or after `first` whose address is a multiple of `alignment` chunks. */
-static size_t align_index(const struct region *region, size_t first, size_t alignment) {
+size_t region_align(const struct region *region, size_t first, size_t alignment) {
     size_t number = (region->base >> LG_CHUNK) + first;
     return first + (round_up(number, alignment) - number);
 }
 
 /* Searches a bitset of the region for n adjacent members: the shortest series that suffices, and the
  * lowest of equals. Series longer than `longest` are left, and so are members of `except`, if there is
- * such a set. */
+ * such a set. A series ends where an extent of hooks begins. */
 static size_t region_find(const struct region *region, const uint64_t *set, const uint64_t *except,
                           size_t n, size_t alignment, size_t longest) {
     size_t best = region->nchunks;
     size_t first = bitset_next(set, except, region->nchunks, 0, true);
     while (first < region->nchunks) {
         size_t end = bitset_next(set, except, region->nchunks, first, false);
-        size_t begin = align_index(region, first, alignment);
+        if (region->starts != NULL) {
+            end = bitset_next(region->starts, NULL, end, first + 1, true);
+        }
+        size_t begin = region_align(region, first, alignment);
         if (begin + n <= end && end - first <= longest) {
             best = begin;
             longest = end - first - 1;
@@ -228,19 +277,26 @@ static size_t region_find(const struct region *region, const uint64_t *set, cons
 
 /* Dirty and muzzy granules of one chunk are added to (sign 1) or taken from (-1) an account. */
 static void park(struct page_owner *owner, const struct chunk *chunk, int sign) {
+    if (chunk->pinned) {
+        atomic_fetch_add_explicit(&owner->parked_pinned,
+                                  sign * (ptrdiff_t)bits128_count(chunk->dirty),
+                                  memory_order_relaxed);
+        return;
+    }
     atomic_fetch_add_explicit(&owner->parked_dirty, sign * (ptrdiff_t)bits128_count(chunk->dirty),
                               memory_order_relaxed);
     atomic_fetch_add_explicit(&owner->parked_muzzy, sign * (ptrdiff_t)bits128_count(chunk->muzzy),
                               memory_order_relaxed);
 }
 
-/* The chunks leave the space; what they count as dirty leaves their last owner's account. */
-static void region_take(struct region *region, size_t first, size_t n) {
+void region_take(struct region *region, size_t first, size_t n) {
     for (size_t i = first; i < first + n; i++) {
         struct chunk *chunk = &region->chunks[i];
         if (chunk->base == 0) {
             chunk->region = region;
             chunk->free = ALL_GRANULES;
+            chunk->unzeroed = region->unzeroed;
+            chunk->pinned = region->pinned;
             chunk->base = region->base + (i << LG_CHUNK);
             atomic_store_explicit(&chunk->kind, CHUNK_FREE, memory_order_relaxed);
             map_set_chunk(chunk->base, chunk);
@@ -301,7 +357,7 @@ struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
     if (chunk == NULL) {
         chunk = find_free(space, n, alignment, false, &refused);
     }
-    if (chunk == NULL && !refused && space_grow(space, n, alignment)) {
+    if (chunk == NULL && !refused && !space_is_hooked(space) && space_grow(space, n, alignment)) {
         chunk = find_free(space, n, alignment, true, &refused);
     }
     lock_release(&space->lock);
@@ -311,6 +367,8 @@ struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
 bool space_take_at(struct space *space, struct region *region, size_t first, size_t n) {
     lock_acquire(&space->lock);
     bool free = first + n <= region->nchunks &&
+                (region->starts == NULL ||
+                 bitset_next(region->starts, NULL, first + n, first, true) == first + n) &&
                 bitset_next(region->free, NULL, first + n, first, false) == first + n &&
                 region_commit(space, region, first + n);
     if (free) {
@@ -348,7 +406,7 @@ struct chunk *space_take_purgeable(struct space *space, const struct page_owner 
     size_t found_index = 0;
     lock_acquire(&space->lock);
     for (struct region *region = space->regions; region != NULL; region = region->next) {
-        for (size_t i = region->ncommitted; i-- > 0;) {
+        for (size_t i = region->pinned ? 0 : region->ncommitted; i-- > 0;) {
             if (i % 64 == 63 && region->dirty[i / 64] == 0) {
                 i -= 63;
                 continue;
@@ -428,6 +486,8 @@ void space_check(struct space *space) {
             bool free = bitset_has(region->free, i);
             nfree += free;
             CHECK(free || !bitset_has(region->dirty, i));
+            CHECK(region->absent == NULL ||
+                  free + bitset_has(region->absent, i) + bitset_has(region->gone, i) <= 1);
             if (free && chunk->base != 0) {
                 CHECK(chunk->free == ALL_GRANULES);
                 CHECK(((chunk->dirty | chunk->muzzy) != 0) == bitset_has(region->dirty, i));

@@ -13,38 +13,54 @@
 #define ASHLAR_PAGES_REGION_H
 
 #include "pages/chunk.h"
+#include "pages/hooks.h"
 #include "sync/lock.h"
 
 struct space;
 
 struct region {
     struct region *next;
-    struct space *space;  /* const */
-    uintptr_t base;       /* multiple of CHUNK_SIZE */
-    size_t nchunks;       /* const */
-    size_t ncommitted;    /* chunks below this are readable and writable */
-    size_t nfree;         /* members of free */
-    size_t nusable;       /* chunks that can be used at all (see map.h on short tables) */
-    uint64_t *free;       /* bitset of chunks */
-    uint64_t *dirty;      /* bitset of chunks */
-    struct chunk *chunks; /* nchunks descriptors */
+    struct space *space; /* const */
+    uintptr_t base;      /* multiple of CHUNK_SIZE */
+    size_t nchunks;      /* const */
+    size_t capacity;     /* descriptors there are; const, also when the descriptor serves again */
+    size_t ncommitted;   /* chunks below this are readable and writable */
+    size_t nfree;        /* members of free */
+    size_t nusable;      /* chunks that can be used at all (see map.h on short tables) */
+    uint64_t *free;      /* bitset of chunks */
+    uint64_t *dirty;     /* bitset of chunks */
+    /* Of a space with hooks only. */
+    uint64_t *absent;     /* bitset of chunks that are decommitted; neither free nor in use */
+    uint64_t *starts;     /* bitset of chunks at which an extent begins, as the hooks know them */
+    uint64_t *gone;       /* bitset of chunks that the hooks took back */
+    bool unzeroed;        /* what is new need not read as zero */
+    bool pinned;          /* never purged or given back */
+    struct chunk *chunks; /* descriptors */
     void *reservation;    /* as os_page_ops.reserve returned it */
     size_t reserved_bytes;
 };
 
 struct space {
     struct lock lock;
-    struct region *regions;         /* oldest first */
-    struct region *retired;         /* released ones, whose descriptors can serve again */
-    size_t next_region_bytes;       /* grows with every region */
+    struct region *regions;   /* oldest first */
+    struct region *retired;   /* released ones, whose descriptors can serve again */
+    size_t next_region_bytes; /* grows with every region */
+    struct hooks hooks;       /* where regions come from, if there are any (hooked.h) */
+    _Atomic bool rearranging; /* extents are told to hooks, and must stay as they are */
+    _Atomic size_t next_hooked_bytes;
+    _Atomic size_t grow_limit; /* most bytes to ask hooks for at once, but for a larger object */
     _Atomic size_t reserved_bytes;  /* of all regions */
     _Atomic size_t committed_bytes; /* readable and writable */
 };
 
 void space_init(struct space *space);
+/* How much to ask hooks for begins anew, without a limit. */
+void space_forget_growth(struct space *space);
+/* The space takes its regions from hooks from now on; `arena` is what they are told. */
+void space_set_hooks(struct space *space, extent_hooks_t *hooks, unsigned arena);
 
 /* n adjacent chunks, the first at a multiple of `alignment` chunks, or NULL when there is no memory.
- * Dirty chunks first, unless taking n would split a series longer than n << max_active_fit. */
+ * A space with hooks does not grow by itself (hooked.h). Dirty chunks first, unless taking n would split a series longer than n << max_active_fit. */
 struct chunk *space_take(struct space *space, size_t n, size_t alignment);
 
 /* The n chunks beginning right at `first`, if all of them are free. */
@@ -76,6 +92,10 @@ void space_adopt(struct space *space, struct page_owner *from, struct page_owner
 void space_release_regions(struct space *space);
 
 void space_check(struct space *space);
+
+static inline struct space *space_of(const struct chunk *chunk) {
+    return chunk->region->space;
+}
 
 static inline size_t chunk_index(const struct chunk *chunk) {
     return (chunk->base - chunk->region->base) >> LG_CHUNK;

@@ -97,9 +97,9 @@ void snapshot_take(struct snapshot *snapshot) {
     snapshot->metadata = meta_allocated_bytes();
     snapshot->resident = snapshot->active + snapshot->dirty + snapshot->metadata;
     snapshot->mapped = snapshot->resident + snapshot->muzzy;
-    size_t committed = gauge_read(&arenas_space.committed_bytes);
+    size_t committed;
+    arenas_sum_spaces(&snapshot->reserved, &committed);
     size_t used = snapshot->active + snapshot->dirty + snapshot->muzzy;
     snapshot->retained = less(committed, used);
-    snapshot->reserved = gauge_read(&arenas_space.reserved_bytes);
     snapshot->purged = snapshot_purged_bytes();
 }

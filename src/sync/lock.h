@@ -43,7 +43,7 @@ static inline bool lock_try_acquire(struct lock *lock) {
     }
     counter_add(&lock->acquired, 1);
     if (config_debug) {
-        rank_acquired((enum lock_rank)lock->rank);
+        rank_tried((enum lock_rank)lock->rank);
     }
     return true;
 }

@@ -17,6 +17,10 @@ void rank_acquired(enum lock_rank rank) {
         bool in_order = held[other] == 0 || (other == (unsigned)rank && equal_allowed);
         ASSERT(in_order);
     }
+    rank_tried(rank);
+}
+
+void rank_tried(enum lock_rank rank) {
     if (held[rank] < 255) {
         held[rank]++;
     }
@@ -41,6 +45,10 @@ void rank_allow_equal(bool allowed) {
 }
 #else
 void rank_acquired(enum lock_rank rank) {
+    (void)rank;
+}
+
+void rank_tried(enum lock_rank rank) {
     (void)rank;
 }
 

@@ -27,6 +27,8 @@ enum lock_rank {
 
 /* Debug builds: note or forget a held lock, and abort on a wrong order. No-ops otherwise. */
 void rank_acquired(enum lock_rank rank);
+/* The same for a lock that was only tried: who does not wait may do so in any order. */
+void rank_tried(enum lock_rank rank);
 void rank_released(enum lock_rank rank);
 /* In fork equal ranks may be held at once; the checker is told when that begins and ends. */
 void rank_allow_equal(bool allowed);

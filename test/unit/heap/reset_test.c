@@ -69,8 +69,8 @@ static void assert_empty(struct arena *arena) {
 static void test_identity(void **state) {
     (void)state;
     uint64_t before_ns = os_coarse_clock_ns();
-    struct arena *a = arenas_create();
-    struct arena *b = arenas_create();
+    struct arena *a = arenas_create(NULL);
+    struct arena *b = arenas_create(NULL);
     assert_true(arena_is_manual(a) && arena_is_manual(b));
     assert_false(arena_is_manual(arenas_get(0)));
     assert_true(a->index >= arenas_limit());
@@ -95,7 +95,7 @@ static void test_identity(void **state) {
     assert_false(arenas_destroy(a));
     number = b->index;
     assert_true(arenas_destroy(b));
-    struct arena *again = arenas_create(); /* the number freed last comes first */
+    struct arena *again = arenas_create(NULL); /* the number freed last comes first */
     assert_int_equal(again->index, number);
     arenas_read_name(again, name);
     assert_string_equal(name, expected);
@@ -117,7 +117,7 @@ static void test_automatic(void **state) {
 /* The public paths know the objects, and keep them out of every cache. */
 static void test_objects(void **state) {
     (void)state;
-    struct arena *arena = arenas_create();
+    struct arena *arena = arenas_create(NULL);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         size_t size = sizeclasses[class].size;
         unsigned char *p = allocate(arena, size);
@@ -176,7 +176,7 @@ static void interior_free(void *context) {
 /* What has gone through no cache is noticed at once. */
 static void test_misuse(void **state) {
     (void)state;
-    struct arena *arena = arenas_create();
+    struct arena *arena = arenas_create(NULL);
     unit_expect_abort(double_free, arena, "double free");
     unit_expect_abort(interior_free, arena, "not to the start");
     assert_true(arenas_destroy(arena));
@@ -187,8 +187,8 @@ static void test_reset(void **state) {
     static void *objects[OBJECTS];
     static void *others[OBJECTS];
     struct prng prng = unit_prng();
-    struct arena *arena = arenas_create();
-    struct arena *other = arenas_create();
+    struct arena *arena = arenas_create(NULL);
+    struct arena *other = arenas_create(NULL);
     for (unsigned round = 0; round < 8; round++) {
         populate(arena, &prng, objects, OBJECTS);
         populate(other, &prng, others, OBJECTS / 8);
@@ -228,7 +228,7 @@ static void test_destroy(void **state) {
     (void)state;
     static void *objects[OBJECTS];
     struct prng prng = unit_prng();
-    struct arena *arena = arenas_create();
+    struct arena *arena = arenas_create(NULL);
     uint64_t before = sum(arenas_destroyed());
     populate(arena, &prng, objects, OBJECTS);
     uint64_t counted = sum(arena);
@@ -254,7 +254,7 @@ static void test_no_leak(void **state) {
     size_t committed = 0;
     unsigned n = 0;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        struct arena *arena = arenas_create();
+        struct arena *arena = arenas_create(NULL);
         assert_non_null(arena);
         populate(arena, &prng, objects, ARRAY_LEN(objects));
         void *big = allocate(arena, 40 << 20);
@@ -275,7 +275,7 @@ static void *churn_own_arena(void *argument) {
     struct prng prng = {(uintptr_t)argument};
     void *objects[200];
     for (unsigned round = 0; round < unit_steps(40); round++) {
-        struct arena *arena = arenas_create();
+        struct arena *arena = arenas_create(NULL);
         for (unsigned i = 0; i < ARRAY_LEN(objects); i++) {
             size_t size = random_size(&prng);
             objects[i] = allocate(arena, size);
@@ -337,14 +337,14 @@ static bool use_in_child(void *context) {
     }
     arena_reset(arena);
     bool empty = arena->pages.nactive == 0;
-    return arenas_destroy(arena) && empty && arenas_create() == arena;
+    return arenas_destroy(arena) && empty && arenas_create(NULL) == arena;
 }
 
 static void test_fork(void **state) {
     (void)state;
     static void *objects[OBJECTS];
     struct prng prng = unit_prng();
-    struct arena *arena = arenas_create();
+    struct arena *arena = arenas_create(NULL);
     populate(arena, &prng, objects, OBJECTS);
     unit_expect_in_child(use_in_child, objects);
     assert_ptr_equal(arenas_of_pointer(objects[0]), arena);
