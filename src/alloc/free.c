@@ -16,10 +16,17 @@ enum { JUNK_FREE_BYTE = 0x5a };
 
 static NOINLINE void free_large(void *p) {
     struct thread *thread = thread_enter();
-    if (likely(thread != NULL && thread->last_cached != 0 &&
-               large_cache_keep(&thread->large, thread->arena, p))) {
-        return;
+    if (likely(thread != NULL && thread->keeps_large)) {
+        size_t usable = large_cache_keep(&thread->large, thread->arena, p);
+        if (likely(usable != 0)) {
+            thread_count(thread, 0, usable);
+            return;
+        }
     }
+    slow_free_large_uncached(thread, p);
+}
+
+void slow_free_large_uncached(struct thread *thread, void *p) {
     struct large large = large_find(p);
     if (large.chunk == NULL) {
         if (!foreign_free(p)) {
@@ -27,27 +34,53 @@ static NOINLINE void free_large(void *p) {
         }
         return;
     }
+    size_t usable = large_usable(large);
     if (unlikely((opts.junk & JUNK_FREE) != 0)) {
-        memset(p, JUNK_FREE_BYTE, large_usable(large));
+        memset(p, JUNK_FREE_BYTE, usable);
     }
     large_free(large);
     if (thread != NULL) {
+        thread_count(thread, 0, usable);
         event_tick(thread, EVENT_LARGE_WEIGHT);
     }
+}
+
+/* A thread's cache takes what its arena could hand out: of automatic arenas anything, since they mix. One
+ * that is bound to a manual arena takes that arena's alone. */
+static bool takes(const struct thread *thread, unsigned byte, const void *p) {
+    if (thread->slots[byte & MAP_CLASS_MASK] == 0) {
+        return false;
+    }
+    return byte < MAP_MANUAL ? !thread->strict
+                             : thread->strict && arena_of(chunk_find_at(p)) == thread->arena;
 }
 
 static NOINLINE void free_small(void *p, unsigned byte) {
     unsigned class = byte & MAP_CLASS_MASK;
     struct thread *thread = thread_enter();
-    if (thread != NULL && byte <= thread->last_cached) { /* not those of manual arenas */
-        event_tick(thread, 1);
-        if (cache_push(&thread->bins[class], p) ||
-            (exchange_make_room(thread, class, p) && cache_push(&thread->bins[class], p))) {
-            return;
+    if (thread == NULL || !takes(thread, byte, p) || !slow_cache(thread, class, p)) {
+        slow_free_small_uncached(thread, class, p);
+    }
+}
+
+bool slow_cache(struct thread *cache, unsigned class, void *p) {
+    if (!cache_push(&cache->active[class], p)) {
+        event_tick(cache, 1);
+        if (!exchange_make_room(cache, class, p) || !cache_push(&cache->active[class], p)) {
+            return false;
         }
     }
+    thread_count_armed(cache, 0, sizeclasses[class].size);
+    return true;
+}
+
+void slow_free_small_uncached(struct thread *thread, unsigned class, void *p) {
+    size_t size = sizeclasses[class].size;
     if (unlikely((opts.junk & JUNK_FREE) != 0)) {
-        memset(p, JUNK_FREE_BYTE, sizeclasses[class].size);
+        memset(p, JUNK_FREE_BYTE, size);
+    }
+    if (thread != NULL) {
+        thread_count(thread, 0, size);
     }
     arena_drain(class, &p, 1);
 }

@@ -84,6 +84,7 @@ static void *resize_large(void *p, size_t size, struct large large) {
     size_t old = large_usable(large);
     if (large_resize(large, size)) {
         size_t now = large_usable(large);
+        thread_count(thread_enter(), now, old);
         if (now > old) {
             slow_dress((char *)p + old, now - old);
         }
@@ -98,6 +99,7 @@ static void *resize_large(void *p, size_t size, struct large large) {
     }
     struct large to = large_find(object);
     if (large_move(large, to)) {
+        thread_count(thread_enter(), 0, old);
         slow_dress((char *)object + old, large_usable(to) - old);
     } else {
         memcpy(object, p, old);

@@ -33,15 +33,16 @@ void slow_dress(void *bytes, size_t n) {
     }
 }
 
-static void *malloc_uncached(struct thread *thread, unsigned class) {
+void *slow_malloc_from(struct thread *thread, struct arena *arena, unsigned class) {
     void *object;
-    if (arena_fill(thread->arena, class, &object, 1) == 0) {
+    if (arena_fill(arena, class, &object, 1) == 0) {
         event_trim_all();
-        if (arena_fill(thread->arena, class, &object, 1) == 0) {
+        if (arena_fill(arena, class, &object, 1) == 0) {
             return slow_no_memory();
         }
     }
-    atomic_fetch_add_explicit(&thread->arena->merged_requests[class], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&arena->merged_requests[class], 1, memory_order_relaxed);
+    thread_count(thread, sizeclasses[class].size, 0);
     slow_dress(object, sizeclasses[class].size);
     return object;
 }
@@ -51,18 +52,19 @@ NOINLINE void *slow_malloc(unsigned class) {
     if (thread == NULL) {
         return slow_no_memory();
     }
-    if (unlikely(class > thread->last_cached)) {
-        return malloc_uncached(thread, class);
+    if (unlikely(thread->slots[class] == 0)) {
+        return slow_malloc_from(thread, thread->arena, class);
     }
-    struct cache_bin *bin = &thread->bins[class];
-    void *object = cache_pop(bin); /* setting the thread up may have brought some */
+    struct cache_bin *bin = &thread->active[class];
+    void *object = cache_pop(bin); /* it may be the shadow's, or brought by setting the thread up */
     if (object == NULL) {
         event_tick(thread, 1);
         if (!exchange_refill(thread, class)) {
-            return malloc_uncached(thread, class);
+            return slow_malloc_from(thread, thread->arena, class);
         }
         object = cache_pop(bin);
     }
+    thread_count_armed(thread, sizeclasses[class].size, 0);
     if (unlikely(--bin->left < 0)) {
         return slow_event(object, class);
     }
@@ -76,25 +78,34 @@ NOINLINE void *slow_malloc_medium(size_t request) {
     return fast_malloc_class(sizeclass_of_medium(request));
 }
 
-static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
-    struct thread *thread = thread_enter();
-    if (unlikely(thread == NULL || request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
+void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t request,
+                             size_t alignment, bool zero) {
+    if (unlikely(request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
         return slow_no_memory();
     }
     event_tick(thread, EVENT_LARGE_WEIGHT);
     zero = zero || opts.zero;
-    void *object = large_alloc(thread->arena, request, alignment, zero);
+    void *object = large_alloc(arena, request, alignment, zero);
     if (unlikely(object == NULL)) {
         event_trim_all();
-        object = large_alloc(thread->arena, request, alignment, zero);
+        object = large_alloc(arena, request, alignment, zero);
         if (object == NULL) {
             return slow_no_memory();
         }
     }
+    size_t usable = large_usable_for(request);
+    thread_count(thread, usable, 0);
     if (!zero && unlikely(opts.junk != JUNK_OFF)) {
-        slow_dress(object, large_usable(large_find(object)));
+        slow_dress(object, usable);
     }
     return object;
+}
+
+static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
+    struct thread *thread = thread_enter();
+    return likely(thread != NULL)
+               ? slow_malloc_large_from(thread, thread->arena, request, alignment, zero)
+               : slow_no_memory();
 }
 
 /* A run this thread freed a moment ago; threads keep none while the options zero and junk are on. */
@@ -109,6 +120,7 @@ NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
     if (object == NULL) {
         return malloc_run(request, alignment, zero);
     }
+    thread_count(thread, usable, 0);
     event_tick(thread, 1);
     return zero ? memset(object, 0, usable) : object;
 }

@@ -2,13 +2,17 @@
  * slow.h: everything fast.h tail-calls.
  *
  * All functions may be called by any thread in any state, set errno to ENOMEM when they return NULL
- * for want of memory, and honour the options zero, junk and xmalloc.
+ * for want of memory, and honour the options zero, junk and xmalloc. `thread` is what thread_enter()
+ * said; usable bytes are counted for it.
  */
 #ifndef ASHLAR_ALLOC_SLOW_H
 #define ASHLAR_ALLOC_SLOW_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+struct arena;
+struct thread;
 
 /* The bin of a class is empty, or must not be used. */
 void *slow_malloc(unsigned class);
@@ -21,6 +25,15 @@ void *slow_event(void *object, unsigned class);
 
 /* p has class 0, or its bin has no room. */
 void slow_free(void *p);
+
+/* Past all caches: an object of this arena, and back to whatever arena it is of. */
+void *slow_malloc_from(struct thread *thread, struct arena *arena, unsigned class);
+void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t request,
+                             size_t alignment, bool zero);
+void slow_free_small_uncached(struct thread *thread, unsigned class, void *p);
+void slow_free_large_uncached(struct thread *thread, void *p);
+/* Into a cache, which may make room for it. false: not taken. */
+bool slow_cache(struct thread *cache, unsigned class, void *p);
 
 /* Fills bytes that have just become the program's as the options zero and junk ask. */
 void slow_dress(void *bytes, size_t n);

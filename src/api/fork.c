@@ -27,6 +27,7 @@ static void for_pools(lock_action *action) {
     }
     action(&chunk_runs_pool.lock);
     action(&thread_pool.lock);
+    action(&shadow_pool.lock);
 }
 
 static void for_arenas(lock_action *action, bool bins) {

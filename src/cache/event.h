@@ -15,7 +15,7 @@ enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64, EVENT_LARGE_WEIGHT = 2 };
 
 /* Accounts the requests counted so far and starts the next countdown. */
 static inline void event_arm(struct thread *thread, unsigned class) {
-    struct cache_bin *bin = &thread->bins[class];
+    struct cache_bin *bin = &thread->active[class];
     thread->requests[class] += (uint64_t)((int64_t)bin->armed - bin->left);
     bin->armed = EVENT_REQUESTS;
     bin->left = EVENT_REQUESTS;

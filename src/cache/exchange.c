@@ -14,12 +14,12 @@
 enum { SENT_HOME_MAX = 4 };
 
 static void load(struct thread *thread, unsigned class, struct magazine *magazine) {
-    unsigned slots = sizeclasses[class].cache_slots;
+    unsigned slots = thread->slots[class];
     slots = slots < magazine->capacity ? slots : magazine->capacity;
     ASSERT(magazine->bottom == NULL && magazine->count <= magazine->capacity);
     thread->loaded[class] = magazine;
     compiler_barrier();
-    struct cache_bin *bin = &thread->bins[class];
+    struct cache_bin *bin = &thread->active[class];
     bin->limit = magazine->slot + (slots > magazine->count ? slots : magazine->count);
     bin->top = magazine->slot + magazine->count - 1;
 }
@@ -30,7 +30,7 @@ static struct magazine *unload(struct thread *thread, unsigned class) {
     thread->loaded[class] = NULL;
     compiler_barrier();
     if (magazine != NULL) {
-        magazine->count = (uint32_t)(thread->bins[class].top + 1 - magazine->slot);
+        magazine->count = (uint32_t)(thread->active[class].top + 1 - magazine->slot);
     }
     return magazine;
 }
@@ -60,8 +60,9 @@ static void keep_empty(struct thread *thread, unsigned class, struct magazine *e
     }
 }
 
-static bool fill(struct thread *thread, unsigned class, struct magazine *magazine) {
-    unsigned slots = sizeclasses[class].cache_slots;
+static bool fill(struct thread *thread, unsigned class, struct arena *arena,
+                 struct magazine *magazine) {
+    unsigned slots = thread->slots[class];
     unsigned want = 1u << thread->lg_want[class];
     if (want < slots) {
         thread->lg_want[class]++;
@@ -81,12 +82,13 @@ static bool fill(struct thread *thread, unsigned class, struct magazine *magazin
         return false;
     }
     want = want < magazine->capacity ? want : magazine->capacity;
-    magazine->count = arena_fill(thread->arena, class, magazine->slot, want);
+    magazine->count = arena_fill(arena, class, magazine->slot, want);
+    thread->moved[class] -= magazine->count;
     load(thread, class, magazine);
     return magazine->count > 0;
 }
 
-bool exchange_refill(struct thread *thread, unsigned class) {
+bool exchange_refill_from(struct thread *thread, unsigned class, struct arena *arena) {
     struct magazine *empty = unload(thread, class);
     ASSERT(empty == NULL || empty->count == 0);
     struct magazine *spare = take_spare(thread, class);
@@ -95,15 +97,16 @@ bool exchange_refill(struct thread *thread, unsigned class) {
         put_spare(thread, class, empty);
         return true;
     }
-    struct magazine *parked = depot_take(class);
+    struct magazine *parked = thread->strict ? NULL : depot_take(class);
     if (parked != NULL) {
+        thread->moved[class] -= parked->count;
         load(thread, class, parked);
         keep_empty(thread, class, empty, spare);
         return true;
     }
     put_spare(thread, class, spare);
     thread_load_dummy(thread, class);
-    return fill(thread, class, empty);
+    return fill(thread, class, arena, empty);
 }
 
 /* A fuller class gets the next larger magazine. */
@@ -130,7 +133,8 @@ static bool grow(struct thread *thread, unsigned class) {
  * next, and so share its cache line with neighbours that live in other threads. The first few go home
  * instead; a thread that goes on freeing is a consumer and needs a magazine. */
 static bool belongs_elsewhere(struct thread *thread, unsigned class, const void *p) {
-    if (thread->loaded[class] != NULL || thread->sent_home[class] >= SENT_HOME_MAX) {
+    if (thread->loaded[class] != NULL || thread->strict ||
+        thread->sent_home[class] >= SENT_HOME_MAX) {
         return false;
     }
     const struct chunk *chunk = chunk_find_at(p);
@@ -141,12 +145,23 @@ static bool belongs_elsewhere(struct thread *thread, unsigned class, const void 
     return true;
 }
 
+/* The older of two full magazines. */
+static void send_away(struct thread *thread, unsigned class, struct magazine *magazine) {
+    thread->moved[class] += magazine->count;
+    if (thread->strict) {
+        arena_drain(class, magazine->slot, magazine->count);
+        magazine_put(magazine);
+    } else {
+        depot_park(class, magazine);
+    }
+}
+
 bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
     if (belongs_elsewhere(thread, class, p)) {
         return false;
     }
     struct magazine *full = thread->loaded[class];
-    if (full != NULL && full->capacity < sizeclasses[class].cache_slots && grow(thread, class)) {
+    if (full != NULL && full->capacity < thread->slots[class] && grow(thread, class)) {
         return true;
     }
     struct magazine *spare = take_spare(thread, class);
@@ -162,7 +177,7 @@ bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
     load(thread, class, fresh);
     put_spare(thread, class, full);
     if (spare != fresh && spare != NULL) {
-        depot_park(class, spare);
+        send_away(thread, class, spare);
     }
     return true;
 }

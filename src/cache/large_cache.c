@@ -115,36 +115,37 @@ static COLD bool make_room(struct large_cache *cache, unsigned slot, unsigned n)
     return true;
 }
 
-bool large_cache_keep(struct large_cache *cache, const struct arena *arena, const void *p) {
+size_t large_cache_keep(struct large_cache *cache, const struct arena *arena, const void *p) {
     struct chunk *chunk = chunk_find_at(p);
     if (chunk == NULL || (uintptr_t)p % GRANULE_SIZE != 0 ||
         atomic_load_explicit(&chunk->kind, memory_order_relaxed) != CHUNK_CUT ||
         pages_of(chunk) != &arena->pages) {
-        return false;
+        return 0;
     }
     struct run *run = &chunk->runs[((uintptr_t)p - chunk->base) >> LG_GRANULE];
     unsigned n = run->ngranules;
     unsigned slot = slot_of(n);
     if (run->kind != RUN_LARGE || n > LARGE_CACHED_MAX >> LG_GRANULE) {
-        return false;
+        return 0;
     }
     bool fits = peek(cache, slot) == NULL &&
                 cache->granules + n <= atomic_load_explicit(&cache->most, memory_order_relaxed);
     if (!fits && !make_room(cache, slot, n)) {
-        return false;
+        return 0;
     }
     if (!run_become(run, RUN_LARGE, RUN_CACHED)) {
-        return false;
+        return 0;
     }
     counter_add(&cache->tally.ndalloc[run->class], 1);
-    gauge_add(&cache->tally.bytes, -(ptrdiff_t)run->usable);
+    size_t usable = run->usable;
+    gauge_add(&cache->tally.bytes, -(ptrdiff_t)usable);
     put(cache, slot, run);
     cache->granules += n;
     cache->newest = slot;
     if (!atomic_load_explicit(&cache->used, memory_order_relaxed)) {
         atomic_store_explicit(&cache->used, true, memory_order_relaxed);
     }
-    return true;
+    return usable;
 }
 
 void large_cache_limit(struct large_cache *cache, const struct arena *arena) {

@@ -34,8 +34,8 @@ void *large_cache_take(struct large_cache *cache, size_t usable);
 /* The memory freed last, made to fit: for who writes all of it, since it is still in the processor's
  * caches. NULL: it cannot be made to fit. */
 void *large_cache_take_newest(struct large_cache *cache, struct arena *arena, size_t usable);
-/* The object that begins at p is freed and kept. false: not kept, and nothing done. */
-bool large_cache_keep(struct large_cache *cache, const struct arena *arena, const void *p);
+/* The object that begins at p is freed and kept. Returns its usable bytes; 0: not kept, and nothing done. */
+size_t large_cache_keep(struct large_cache *cache, const struct arena *arena, const void *p);
 
 /* Sets how much the cache of one of the arena's threads may keep: of a manual arena's, nothing. */
 void large_cache_limit(struct large_cache *cache, const struct arena *arena);

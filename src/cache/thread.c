@@ -7,6 +7,7 @@
 #include "cache/thread.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "base/upcall.h"
 #include "cache/depot.h"
@@ -20,26 +21,28 @@ static void *const dummy[1];
 #define DUMMY_BIN                                                                                  \
     { .top = (void **)(uintptr_t)&dummy[0], .limit = (void **)(uintptr_t)&dummy[1] }
 
-struct thread boot_thread = {.bins = {[0 ... NCLASSES - 1] = DUMMY_BIN}};
+struct thread boot_thread = {.bins = {[0 ... NCLASSES - 1] = DUMMY_BIN},
+                             .active = boot_thread.bins};
 struct thread gone_thread; /* its bins are set by threads_init, which saves as many relocations */
 TLS_INITIAL_EXEC struct thread *this_thread = &boot_thread;
 
 struct lock threads_lock = {.rank = RANK_THREADS};
 struct pool thread_pool = POOL_INIT(sizeof(struct thread));
+struct pool shadow_pool = POOL_INIT(NCLASSES * sizeof(struct cache_bin));
 
 static struct list registry = {&registry, &registry};
 static pthread_key_t key;
 
 void thread_load_dummy(struct thread *thread, unsigned class) {
-    thread->bins[class].top = boot_thread.bins[class].top;
-    thread->bins[class].limit = boot_thread.bins[class].limit;
+    thread->active[class].top = boot_thread.bins[class].top;
+    thread->active[class].limit = boot_thread.bins[class].limit;
 }
 
 /* Takes the loaded magazine out of its bin, if the two fit together: a fork may have found the thread
  * in between. */
 static struct magazine *unload(struct thread *thread, unsigned class) {
     struct magazine *magazine = thread->loaded[class];
-    struct cache_bin bin = thread->bins[class];
+    struct cache_bin bin = thread->active[class];
     thread->loaded[class] = NULL;
     thread_load_dummy(thread, class);
     if (magazine == NULL) {
@@ -53,71 +56,146 @@ static struct magazine *unload(struct thread *thread, unsigned class) {
     return magazine;
 }
 
-static void give_away(unsigned class, struct magazine *magazine) {
+static void give_away(struct thread *thread, unsigned class, struct magazine *magazine, bool home) {
     if (magazine == NULL) {
         return;
     }
-    if (magazine->count > 0) {
+    thread->moved[class] += magazine->count;
+    if (magazine->count > 0 && !home) {
         depot_park(class, magazine);
-    } else {
-        magazine_put(magazine);
+        return;
     }
+    arena_drain(class, magazine->slot, magazine->count);
+    magazine_put(magazine);
 }
 
-void thread_flush(struct thread *thread) {
+static void flush_class(struct thread *thread, unsigned class, bool home) {
+    if (thread->loaded[class] != NULL) {
+        give_away(thread, class, unload(thread, class), home);
+    }
+    give_away(thread, class,
+              atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel), home);
+    thread->lg_want[class] = 1;
+}
+
+static void flush(struct thread *thread, bool home) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        if (thread->loaded[class] != NULL) {
-            give_away(class, unload(thread, class));
-        }
-        give_away(class,
-                  atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel));
-        thread->lg_want[class] = 1;
+        flush_class(thread, class, home);
     }
     large_cache_empty(&thread->large);
     purge_after_free(&thread->arena->pages);
 }
 
-static void setup(struct thread *thread) {
+void thread_flush(struct thread *thread) {
+    flush(thread, thread->strict);
+}
+
+void thread_flush_home(struct thread *thread) {
+    flush(thread, true);
+}
+
+void thread_flush_class_home(struct thread *thread, unsigned class) {
+    flush_class(thread, class, true);
+}
+
+/* Filling or marking every object means seeing every operation, so such options end caching. */
+void thread_apply_slots(struct thread *thread) {
+    bool on = thread->caching && !opts.zero && opts.junk == JUNK_OFF;
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        bool cached = on && class <= thread->last_cached;
+        thread->slots[class] = cached ? thread->chosen_slots[class] : 0;
+    }
+    thread->keeps_large = on;
+}
+
+void thread_set_up(struct thread *thread, struct arena *arena) {
+    size_t kept = offsetof(struct thread, active);
+    memset((char *)thread + kept, 0, sizeof(*thread) - kept);
+    thread->active = thread->bins;
+    thread->arena = arena;
+    thread->caching = opts.tcache;
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(thread, class);
         thread->bins[class].left = 0;
         thread->bins[class].armed = 0;
-        thread->loaded[class] = NULL;
-        atomic_store_explicit(&thread->spare[class], NULL, memory_order_relaxed);
-        thread->requests[class] = 0;
         thread->lg_want[class] = 1;
-        thread->sent_home[class] = 0;
+        thread->chosen_slots[class] = sizeclasses[class].cache_slots;
         event_arm(thread, class);
     }
-    bool cached = opts.tcache && !opts.zero && opts.junk == JUNK_OFF;
     size_t max = opts.tcache_max < SIZECLASS_MAX ? opts.tcache_max : SIZECLASS_MAX;
-    thread->last_cached = cached ? sizeclass_of(max) : 0;
-    thread->ticks = 0;
-    thread->large = (struct large_cache){0};
-    thread->registry_link = (struct list){NULL, NULL};
-    thread->arena = arenas_bind();
-    large_cache_limit(&thread->large, thread->arena);
+    thread->last_cached = (uint8_t)sizeclass_of(max);
+    thread_apply_slots(thread);
 }
 
-/* Counters outlive the thread in its arena; they move, so that nobody counts them twice. */
-static void retire(struct thread *thread) {
-    thread_flush(thread);
+void thread_hand_over_counters(struct thread *thread) {
     pages_merge_tally(&thread->arena->pages, &thread->large.tally);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         uint64_t n = thread_requests(thread, class);
         if (n != 0) {
             thread->requests[class] = 0;
-            thread->bins[class].armed = thread->bins[class].left;
+            thread->active[class].armed = thread->active[class].left;
+            thread->moved[class] += (int64_t)n;
+            thread->allocated += thread->armed ? 0 : n * sizeclasses[class].size;
             atomic_fetch_add_explicit(&thread->arena->merged_requests[class], n,
                                       memory_order_relaxed);
         }
     }
 }
 
-static void unregister(struct thread *thread) {
+/* Counters outlive the thread in its arena; they move, so that nobody counts them twice. */
+static void retire(struct thread *thread) {
+    thread_flush(thread);
+    thread_hand_over_counters(thread);
+}
+
+/* Whenever a fork happens, the bins in use hold all that both hold. */
+bool thread_use_shadow(struct thread *thread) {
+    if (thread->active != thread->bins) {
+        return true;
+    }
+    if (thread->shadow == NULL) {
+        thread->shadow = pool_get(&shadow_pool);
+    }
+    struct cache_bin *shadow = thread->shadow;
+    if (shadow == NULL) {
+        return false;
+    }
+    for (unsigned class = 0; class < NCLASSES; class ++) {
+        shadow[class] = thread->bins[class];
+    }
+    compiler_barrier();
+    thread->active = shadow;
+    for (unsigned class = 0; class < NCLASSES; class ++) {
+        thread->bins[class].top = boot_thread.bins[class].top;
+        thread->bins[class].limit = boot_thread.bins[class].limit;
+    }
+    return true;
+}
+
+void thread_leave_shadow(struct thread *thread) {
+    if (thread->active == thread->bins) {
+        return;
+    }
+    for (unsigned class = 0; class < NCLASSES; class ++) {
+        thread->bins[class] = thread->shadow[class];
+    }
+    compiler_barrier();
+    thread->active = thread->bins;
+}
+
+void thread_register(struct thread *thread) {
+    lock_acquire(&threads_lock);
+    list_push_back(&registry, &thread->registry_link);
+    lock_release(&threads_lock);
+}
+
+void thread_unregister(struct thread *thread) {
     lock_acquire(&threads_lock);
     list_remove(&thread->registry_link);
     lock_release(&threads_lock);
+    if (thread->shadow != NULL) {
+        pool_put(&shadow_pool, thread->shadow);
+    }
     pool_put(&thread_pool, thread);
 }
 
@@ -130,11 +208,12 @@ static void thread_ends(void *value) {
     this_thread = &gone_thread;
     retire(thread);
     arenas_unbind(thread->arena);
-    unregister(thread);
+    thread_unregister(thread);
 }
 
 bool threads_init(void) {
     gone_thread.arena = arenas_get(0);
+    gone_thread.active = gone_thread.bins;
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(&gone_thread, class);
     }
@@ -148,10 +227,9 @@ static struct thread *start_thread(void) {
         this_thread = &boot_thread;
         return &gone_thread;
     }
-    setup(thread);
-    lock_acquire(&threads_lock);
-    list_push_back(&registry, &thread->registry_link);
-    lock_release(&threads_lock);
+    thread_set_up(thread, arenas_bind());
+    large_cache_limit(&thread->large, thread->arena);
+    thread_register(thread);
     this_thread = thread;
     /* May allocate, and then finds the thread set up. Without it nobody would hear of the end. */
     if (pthread_setspecific(key, thread) != 0) {
@@ -184,7 +262,7 @@ bool thread_in_hook(void) {
 /* Other threads read these while their owner counts; a word is read at once, so what they see was
  * true a moment ago. */
 NO_SANITIZE_THREAD uint64_t thread_requests(const struct thread *thread, unsigned class) {
-    const struct cache_bin *bin = &thread->bins[class];
+    const struct cache_bin *bin = &thread->active[class];
     return thread->requests[class] + (uint64_t)((int64_t)bin->armed - bin->left);
 }
 
@@ -192,12 +270,30 @@ NO_SANITIZE_THREAD size_t thread_cached(const struct thread *thread, unsigned cl
     size_t n = 0;
     const struct magazine *loaded = thread->loaded[class];
     if (loaded != NULL) {
-        ptrdiff_t count = thread->bins[class].top + 1 - loaded->slot;
+        ptrdiff_t count = thread->active[class].top + 1 - loaded->slot;
         n += count > 0 && count <= (ptrdiff_t)loaded->capacity ? (size_t)count : 0;
     }
     const struct magazine *spare =
         atomic_load_explicit(&thread->spare[class], memory_order_acquire);
     return n + (spare != NULL ? spare->count : 0);
+}
+
+uint64_t thread_allocated(const struct thread *thread) {
+    uint64_t sum = thread->allocated;
+    for (unsigned class = 1; class < NCLASSES && !thread->armed; class ++) {
+        sum += thread_requests(thread, class) * sizeclasses[class].size;
+    }
+    return sum;
+}
+
+uint64_t thread_deallocated(const struct thread *thread) {
+    uint64_t sum = thread->deallocated;
+    for (unsigned class = 1; class < NCLASSES && !thread->armed; class ++) {
+        uint64_t freed = thread_requests(thread, class) + thread_cached(thread, class) +
+                         (uint64_t)thread->moved[class];
+        sum += freed * sizeclasses[class].size;
+    }
+    return sum;
 }
 
 void threads_visit(void (*visit)(struct thread *thread, void *context), void *context) {
@@ -208,6 +304,18 @@ void threads_visit(void (*visit)(struct thread *thread, void *context), void *co
     lock_release(&threads_lock);
 }
 
+/* A fork may have found another thread at work on the cache: magazines that do not fit are lost. */
+static void drop_torn(struct thread *cache) {
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        const struct magazine *loaded = cache->loaded[class];
+        ptrdiff_t count = loaded != NULL ? cache->active[class].top + 1 - loaded->slot : -1;
+        if (count < 0 || count > (ptrdiff_t)loaded->capacity) {
+            cache->loaded[class] = NULL;
+            thread_load_dummy(cache, class);
+        }
+    }
+}
+
 void threads_after_fork(void) {
     arenas_unbind_all();
     struct list *node = registry.next;
@@ -216,9 +324,11 @@ void threads_after_fork(void) {
         node = node->next;
         if (thread == this_thread) {
             arenas_rebind(thread->arena);
+        } else if (thread->explicit) {
+            drop_torn(thread);
         } else {
             retire(thread);
-            unregister(thread);
+            thread_unregister(thread);
         }
     }
 }

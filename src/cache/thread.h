@@ -6,9 +6,13 @@
  *   boot_thread   before the thread's first slow operation,
  *   a struct of its own while it runs,
  *   gone_thread   once its end began: every operation then goes to the arenas directly.
+ * A thread whose every operation has to be seen (thread_control.h) has its bins in `shadow` instead, and
+ * misses on the fast path. A cache that a program made itself (tcaches.h) is such a struct without a
+ * thread.
  * Invariants: a bin without a magazine points into `dummy`, which pops NULL and has no room, so that a
  *             thread that is not set up, is gone, or may not cache this class misses without a test of
- *             its own on the fast path.
+ *             its own on the fast path;
+ *             objects freed into magazines = requests + cached + what left them otherwise (`moved`).
  * Locks: threads_lock guards the registry. Everything else belongs to its thread, but for `spare`,
  *        which anybody may take by an atomic exchange.
  */
@@ -35,16 +39,32 @@ struct thread {
      * no room either: their objects never enter a cache. */
     struct cache_bin bins[MAP_MANUAL + (int)NCLASSES];
     /* Everything below is for slow paths. */
+    struct cache_bin *active; /* the bins in use: `bins`, or `shadow` */
+    struct cache_bin *shadow; /* NCLASSES of them, NULL until needed */
     struct magazine *loaded[NCLASSES];
     struct magazine *_Atomic spare[NCLASSES];
     uint64_t requests[NCLASSES]; /* requests before `left` was last set */
+    int64_t moved[NCLASSES];     /* objects flushed or parked, less those filled or taken */
+    uint8_t slots[NCLASSES];     /* most objects in a magazine of the class; 0: it is not cached */
     uint8_t lg_want[NCLASSES];   /* log2 of how many objects the next refill asks for */
     uint8_t sent_home[NCLASSES]; /* first frees of other arenas' objects (exchange.c) */
-    unsigned last_cached;        /* largest class this thread caches; 0: none */
-    unsigned ticks;              /* slow operations since the clock was last read */
-    struct arena *arena;         /* where refills come from */
-    struct large_cache large;    /* runs of large objects (large_cache.h) */
-    struct list registry_link;   /* guarded by threads_lock */
+    uint8_t
+        chosen_slots[NCLASSES]; /* `slots` of the classes up to last_cached, while caching is on */
+    uint8_t last_cached;        /* largest class that may be cached */
+    bool caching;               /* as the option tcache or thread.tcache.enabled say */
+    bool keeps_large;           /* runs of large objects too */
+    bool
+        strict; /* its magazines do not travel through depots: they may hold manual arenas' objects */
+    bool explicit;       /* a program's own cache, not a thread */
+    bool armed;          /* `allocated` and `deallocated` are whole, and live */
+    unsigned ticks;      /* slow operations since the clock was last read */
+    struct arena *arena; /* where refills come from */
+    uint64_t allocated;  /* usable bytes: what no bin counted, or everything once armed */
+    uint64_t deallocated;
+    uint64_t peak; /* armed: the most `allocated - deallocated` has been above peak_base */
+    uint64_t peak_base;
+    struct large_cache large;  /* runs of large objects (large_cache.h) */
+    struct list registry_link; /* guarded by threads_lock */
 };
 
 extern TLS_INITIAL_EXEC struct thread *this_thread;
@@ -70,13 +90,52 @@ void *thread_enter_hook(void);
 void thread_leave_hook(void *state);
 bool thread_in_hook(void);
 
+/* What a new cache is: for threads, and for explicit ones. Not in the registry yet. */
+void thread_set_up(struct thread *thread, struct arena *arena);
+/* In the registry, and out of it: threads_visit sees it. The block goes back to the pool. */
+void thread_register(struct thread *thread);
+void thread_unregister(struct thread *thread);
+
 /* The calling thread gives its objects away; its next operation may set it up again. */
 void thread_flush(struct thread *thread);
+/* The same, but nothing stays in depots: objects go to their slabs. */
+void thread_flush_home(struct thread *thread);
+void thread_flush_class_home(struct thread *thread, unsigned class);
+/* What it counted becomes its arena's; it goes on from zero. */
+void thread_hand_over_counters(struct thread *thread);
+
+/* Sets `slots` from what was chosen; classes that are not cached any more must be flushed before. */
+void thread_apply_slots(struct thread *thread);
+/* From here on every operation is slow. false: no memory. */
+bool thread_use_shadow(struct thread *thread);
+void thread_leave_shadow(struct thread *thread);
 
 /* Makes a bin miss: pops nothing, has no room. */
 void thread_load_dummy(struct thread *thread, unsigned class);
 
-/* Requests of a class by a thread so far; exact when asked by the thread itself. */
+/* Objects came or went past the magazines. Ending threads share a struct, and count nothing. */
+static inline void thread_count(struct thread *thread, size_t allocated, size_t deallocated) {
+    if (likely(thread != &gone_thread)) {
+        thread->allocated += allocated;
+        thread->deallocated += deallocated;
+        if (unlikely(thread->armed)) {
+            uint64_t above = thread->allocated - thread->deallocated - thread->peak_base;
+            thread->peak = (int64_t)above > (int64_t)thread->peak ? above : thread->peak;
+        }
+    }
+}
+/* They went through its magazines, which is only counted here when somebody looks. */
+static inline void thread_count_armed(struct thread *thread, size_t allocated, size_t deallocated) {
+    if (unlikely(thread->armed)) {
+        thread_count(thread, allocated, deallocated);
+    }
+}
+
+/* Usable bytes the calling thread, whose struct this is, allocated and freed so far: exact. */
+uint64_t thread_allocated(const struct thread *thread);
+uint64_t thread_deallocated(const struct thread *thread);
+
+/* Requests of a class since the counters were last handed over; exact when asked by the thread itself. */
 uint64_t thread_requests(const struct thread *thread, unsigned class);
 /* Objects of a class in a thread's magazines; approximate for other threads. */
 size_t thread_cached(const struct thread *thread, unsigned class);
@@ -89,5 +148,6 @@ void threads_after_fork(void);
 
 /* For fork. */
 extern struct pool thread_pool;
+extern struct pool shadow_pool;
 
 #endif

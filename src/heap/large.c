@@ -25,13 +25,16 @@ size_t large_round(size_t request) {
     return round_up(request, purge_page_size);
 }
 
+size_t large_usable_for(size_t request) {
+    return large_round(request > LARGE_ALIGNED_MIN ? request : LARGE_ALIGNED_MIN);
+}
+
 static size_t granules_of(size_t usable) {
     return div_round_up(usable, GRANULE_SIZE);
 }
 
 void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero) {
-    size_t least = request > LARGE_ALIGNED_MIN ? request : LARGE_ALIGNED_MIN;
-    size_t usable = large_round(least);
+    size_t usable = large_usable_for(request);
     size_t n = granules_of(usable);
     size_t align_granules = alignment > GRANULE_SIZE ? alignment >> LG_GRANULE : 1;
     bool zeroed;

@@ -37,5 +37,7 @@ _Noreturn void large_report(const char *call, const void *p);
 
 /* request rounded up to the page size in force */
 size_t large_round(size_t request);
+/* The usable size that large_alloc(request) gives. */
+size_t large_usable_for(size_t request);
 
 #endif

@@ -28,7 +28,7 @@ size_t snapshot_purged_bytes(void) {
 
 static void add_thread(struct thread *thread, void *context) {
     struct snapshot *sum = context;
-    sum->nthreads++;
+    sum->nthreads += !thread->explicit;
     sum->large_bytes += gauge_read(&thread->large.tally.bytes);
     for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
         sum->large_ndalloc += counter_read(&thread->large.tally.ndalloc[i]);

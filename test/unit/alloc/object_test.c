@@ -32,7 +32,7 @@ static int restore(void **state) {
 static bool in_child(void *context) {
     bool (*function)(void) = *(bool (**)(void))context;
     thread_flush(this_thread);
-    this_thread->last_cached = 0; /* as in a thread that starts now */
+    thread_apply_slots(this_thread); /* as in a thread that starts now */
     return function();
 }
 

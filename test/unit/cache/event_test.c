@@ -14,7 +14,7 @@ void ashlar_free(void *p);
 
 static void test_arm(void **state) {
     (void)state;
-    static struct thread thread;
+    static struct thread thread = {.active = thread.bins};
     event_arm(&thread, 7);
     assert_int_equal(thread.requests[7], 0);
     assert_int_equal(thread.bins[7].left, EVENT_REQUESTS);

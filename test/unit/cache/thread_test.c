@@ -311,7 +311,10 @@ static void test_after_the_end(void **state) {
 static void *look_at_cache(void *argument) {
     size_t *largest = argument;
     thread_enter();
-    unsigned last = this_thread->last_cached;
+    unsigned last = 0;
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        last = this_thread->slots[class] != 0 ? class : last;
+    }
     *largest = sizeclasses[last].size;
     for (unsigned class = 1; class < NCLASSES; class ++) {
         uint64_t before = merged(class);
