@@ -78,6 +78,36 @@ int ctl_arena_decay_ms(struct ctl_call *c) {
     return c->in == NULL || arena_set_decay_ms(arena, c->row->offset, c->in->ssize) ? 0 : EFAULT;
 }
 
+/* An automatic arena that does not exist yet has the default hooks, and exists once it has others. */
+int ctl_arena_hooks(struct ctl_call *c) {
+    struct arena *arena = c->in != NULL ? arenas_auto(c->arena) : NULL;
+    if (arena == NULL) {
+        arena = arenas_get(c->arena);
+    }
+    if (arena == NULL && (c->in != NULL || c->arena >= arenas_limit())) {
+        return EFAULT;
+    }
+    extent_hooks_t *hooks = arena != NULL ? arena_hooks(arena) : &hooks_default;
+    if (c->in != NULL &&
+        (c->in->pointer == NULL || !arenas_set_hooks(arena, c->in->pointer, &hooks))) {
+        return EFAULT;
+    }
+    c->out.pointer = hooks;
+    return 0;
+}
+
+int ctl_arena_grow_limit(struct ctl_call *c) {
+    struct arena *arena = arenas_get(c->arena);
+    if (arena == NULL || (c->in != NULL && c->in->size < purge_page_size)) {
+        return EFAULT;
+    }
+    c->out.size = arena_grow_limit(arena);
+    if (c->in != NULL) {
+        arena_set_grow_limit(arena, c->in->size);
+    }
+    return 0;
+}
+
 int ctl_arena_name(struct ctl_call *c) {
     struct arena *arena = arenas_get(c->arena);
     bool reads = c->oldp != NULL && c->oldlenp != NULL;

@@ -29,6 +29,7 @@ enum ctl_type {
     CTL_STRING,
     CTL_POINTER,
     CTL_INDEX_OF_POINTER, /* in: a pointer; out: an unsigned */
+    CTL_CONFIG,           /* in: a struct ctl_arena_config; out: an unsigned */
     CTL_OWN_SIZES,        /* the function looks at the sizes itself */
     CTL_NTYPES,
 };
@@ -88,6 +89,8 @@ enum ctl_function_id {
     DO_ARENA_DESTROY,
     DO_ARENA_DSS,
     DO_ARENA_DECAY_MS,
+    DO_ARENA_HOOKS,
+    DO_ARENA_GROW_LIMIT,
     DO_ARENA_NAME,
     DO_DEFAULT_DECAY_MS,
     DO_ARENAS_CREATE,
@@ -141,6 +144,12 @@ struct ctl_level {
 };
 extern const struct ctl_level ctl_levels[CTL_NLEVELS];
 
+/* What experimental.arenas_create_ext is given. */
+struct ctl_arena_config {
+    void *hooks; /* an extent_hooks_t * */
+    bool metadata_use_hooks;
+};
+
 union ctl_value {
     bool b;
     unsigned u;
@@ -152,6 +161,7 @@ union ctl_value {
     const char *text;
     void *pointer;
     void (*hook)(const char *text);
+    struct ctl_arena_config config; /* `hooks` is where `pointer` is */
 };
 
 /* One use of a control. */
@@ -190,7 +200,7 @@ ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf
 
 ctl_function ctl_arena_initialized, ctl_arena_decay, ctl_arena_purge, ctl_arena_reset,
     ctl_arena_destroy, ctl_arena_dss, ctl_arena_name, ctl_arenas_create, ctl_arenas_lookup;
-ctl_function ctl_arena_decay_ms, ctl_default_decay_ms;
+ctl_function ctl_arena_decay_ms, ctl_default_decay_ms, ctl_arena_hooks, ctl_arena_grow_limit;
 ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ctl_bin_nregs,
     ctl_bin_slab_size, ctl_lextent_size;
 /* ---- ctl_stats.c ---- */

@@ -87,6 +87,13 @@ static const struct ctl_row arena[] = {
      "anew. `EFAULT` for less, and where several arenas are meant.")},
     {"muzzy_decay_ms", CTL_SSIZE, RW, DO_ARENA_DECAY_MS, PAGES_MUZZY, CTL_HELP(
      "The same for pages that the system may take when it needs them.")},
+    {"extent_hooks", CTL_POINTER, RW, DO_ARENA_HOOKS, 0, CTL_HELP(
+     "`extent_hooks_t *`: functions that give the arena its address space. Those set serve what "
+     "earlier ones gave, too; what came from the common space stays there. An automatic arena "
+     "that does not exist yet is created. `EFAULT` for a table without alloc.")},
+    {"retain_grow_limit", CTL_SIZE, RW, DO_ARENA_GROW_LIMIT, 0, CTL_HELP(
+     "Most bytes that the arena's extent hooks are asked for at once, but for larger objects. "
+     "Without hooks arenas share regions that grow by themselves.")},
     {"name", CTL_OWN_SIZES, RW, DO_ARENA_NAME, 0, CTL_HELP(
      "`char *`. To read, oldp points at the address of a buffer of 32 bytes. To write, newp points "
      "at the address of a text, of which 31 bytes are kept. At first `auto_<i>` or `manual_<i>`.")},
@@ -111,8 +118,9 @@ static const struct ctl_row arenas[] = {
     {"nlextents", CTL_UNSIGNED, R, DO_CONSTANT, NLEXTENTS, CTL_HELP("Number of large classes.")},
     {"lextent", CTL_NODE, 0, LEVEL_ARENAS_LEXTENT, 0, CTL_HELP("")},
     {"create", CTL_INDEX_OF_POINTER, RW | CTL_CREATES, DO_ARENAS_CREATE, 0, CTL_HELP(
-     "Creates a manual arena and returns its number. `EAGAIN` if there is no memory or no number "
-     "left.")},
+     "Creates a manual arena and returns its number; the value given, if any, is an "
+     "`extent_hooks_t *`. `EAGAIN` if there is no memory or no number left, `EINVAL` for hooks "
+     "without alloc.")},
     {"lookup", CTL_INDEX_OF_POINTER, RW | CTL_UNLOCKED, DO_ARENAS_LOOKUP, 0, CTL_HELP(
      "The number of the arena in whose live slab or large object the pointer given lies; `EINVAL` "
      "for a pointer that is nowhere like that.")},
@@ -170,6 +178,9 @@ static const struct ctl_row approximate[] = {
 
 static const struct ctl_row experimental[] = {
     {"hooks", CTL_NODE, 0, LEVEL_HOOKS, 0, CTL_HELP("")},
+    {"arenas_create_ext", CTL_CONFIG, RW | CTL_CREATES | EXPERIMENTAL, DO_ARENAS_CREATE, 0, CTL_HELP(
+     "arenas.create, given `struct {extent_hooks_t *hooks; bool metadata_use_hooks;}`. Metadata "
+     "never comes from hooks here, whatever the second field says.")},
     {"prof_recent", CTL_NODE, 0, LEVEL_PROF_RECENT, 0, CTL_HELP("")},
 };
 
@@ -231,6 +242,7 @@ const struct ctl_type_sizes ctl_types[CTL_NTYPES] = {
     [CTL_STRING] = {sizeof(const char *), sizeof(const char *)},
     [CTL_POINTER] = {sizeof(void *), sizeof(void *)},
     [CTL_INDEX_OF_POINTER] = {sizeof(unsigned), sizeof(void *)},
+    [CTL_CONFIG] = {sizeof(unsigned), sizeof(struct ctl_arena_config)},
     [CTL_OWN_SIZES] = {0, 0},
 };
 

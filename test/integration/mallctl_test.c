@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include <cmocka.h>
+#include <jemalloc/jemalloc.h>
 
 #include "support/api.h"
 #include "support/child.h"
@@ -236,6 +237,96 @@ static void test_decay(void **state) {
     }
 }
 
+/* ---- extent hooks ---- */
+
+static unsigned extents;
+static extent_hooks_t *usual;
+
+static void *count_alloc(extent_hooks_t *hooks, void *address, size_t size, size_t alignment,
+                         bool *zero, bool *commit, unsigned arena) {
+    (void)hooks;
+    extents++;
+    /* Controls can be used in a hook that a control calls. */
+    assert_true(get_unsigned("arenas.narenas") > 0);
+    return usual->alloc(usual, address, size, alignment, zero, commit, arena);
+}
+
+static bool refuse_dalloc(extent_hooks_t *hooks, void *address, size_t size, bool committed,
+                          unsigned arena) {
+    (void)hooks;
+    (void)address;
+    (void)size;
+    (void)committed;
+    (void)arena;
+    return true;
+}
+
+static extent_hooks_t counting = {.alloc = count_alloc, .dalloc = refuse_dalloc};
+static extent_hooks_t useless = {.dalloc = refuse_dalloc};
+
+static extent_hooks_t *get_hooks(const char *name) {
+    extent_hooks_t *hooks;
+    get(name, &hooks, sizeof(hooks));
+    return hooks;
+}
+
+static int set_hooks(const char *name, extent_hooks_t *hooks) {
+    return t_mallctl(name, NULL, NULL, &hooks, sizeof(hooks));
+}
+
+static int create_with(const char *name, unsigned *arena, void *given, size_t size) {
+    size_t length = sizeof(*arena);
+    return t_mallctl(name, arena, &length, given, size);
+}
+
+static void test_hooks(void **state) {
+    (void)state;
+    usual = get_hooks("arena.0.extent_hooks");
+    assert_non_null(usual->alloc);
+    unsigned a;
+    extent_hooks_t *given = &counting;
+    assert_int_equal(create_with("arenas.create", &a, &given, sizeof(given)), 0);
+    assert_ptr_equal(get_hooks(named("arena.%u.extent_hooks", a)), &counting);
+    assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), &useless), EFAULT);
+    assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), NULL), EFAULT);
+    assert_ptr_equal(get_hooks(named("arena.%u.extent_hooks", a)), &counting);
+    assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), usual), 0);
+    assert_ptr_equal(get_hooks(named("arena.%u.extent_hooks", a)), usual);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), usual), EFAULT);
+    assert_int_equal(set_hooks(named("arena.%u.extent_hooks", ALL), usual), EFAULT);
+    given = &useless;
+    assert_int_equal(create_with("arenas.create", &a, &given, sizeof(given)), EINVAL);
+
+    struct {
+        extent_hooks_t *hooks;
+        bool metadata_use_hooks;
+    } config = {&counting, true};
+    assert_int_equal(create_with("experimental.arenas_create_ext", &a, &config, sizeof(config)), 0);
+    assert_ptr_equal(get_hooks(named("arena.%u.extent_hooks", a)), &counting);
+    assert_int_equal(create_with("experimental.arenas_create_ext", &a, &config, sizeof(void *)),
+                     EINVAL);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
+static void test_grow_limit(void **state) {
+    (void)state;
+    unsigned a = create_arena();
+    const char *name = named("arena.%u.retain_grow_limit", a);
+    size_t limit;
+    get(name, &limit, sizeof(limit));
+    assert_true(limit >= (size_t)1 << 40);
+    size_t length = sizeof(limit);
+    size_t wanted = (size_t)4 << 20;
+    assert_int_equal(t_mallctl(name, &limit, &length, &wanted, sizeof(wanted)), 0);
+    assert_true(limit >= (size_t)1 << 40);
+    get(name, &limit, sizeof(limit));
+    assert_int_equal(limit, wanted);
+    wanted = 1;
+    assert_int_equal(t_mallctl(name, NULL, NULL, &wanted, sizeof(wanted)), EFAULT);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
 static void test_names(void **state) {
     (void)state;
     char buffer[BUFFER];
@@ -349,6 +440,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_all_arenas),
         cmocka_unit_test(test_purge),
         cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_hooks),
+        cmocka_unit_test(test_grow_limit),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_dss),
         cmocka_unit_test(test_lookup),
