@@ -45,6 +45,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/ashlar-config-version.cm
 install(FILES "${PROJECT_BINARY_DIR}/ashlar-config.cmake"
               "${PROJECT_BINARY_DIR}/ashlar-config-version.cmake"
     DESTINATION "${ashlar_package_dir}")
+install(FILES "${PROJECT_SOURCE_DIR}/docs/ashlar.3" DESTINATION "${CMAKE_INSTALL_MANDIR}/man3")
 
 # In place of jemalloc: a prefix of its own, laid out as jemalloc's, so that nothing meets a jemalloc that
 # is installed and a program's --with-jemalloc=DIR finds all it looks for. The files in it find each
@@ -72,3 +73,5 @@ endforeach()
 install(FILES "${PROJECT_BINARY_DIR}/jemalloc.pc" DESTINATION "${ASHLAR_JEMALLOC_DIR}/lib/pkgconfig")
 install(PROGRAMS "${PROJECT_BINARY_DIR}/jemalloc-config" "${PROJECT_BINARY_DIR}/jemalloc.sh"
     DESTINATION "${ASHLAR_JEMALLOC_DIR}/bin")
+install(FILES "${PROJECT_SOURCE_DIR}/docs/ashlar.3" DESTINATION "${ASHLAR_JEMALLOC_DIR}/share/man/man3"
+    RENAME jemalloc.3)

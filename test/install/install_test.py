@@ -78,7 +78,8 @@ class InstallTest(unittest.TestCase):
     def test_what_is_installed(self):
         for path in (f"{ARGUMENTS.libdir}/libashlar.so", f"{ARGUMENTS.libdir}/libashlar.so.1",
                      f"{ARGUMENTS.libdir}/libashlar.a", f"{ARGUMENTS.libdir}/pkgconfig/ashlar.pc",
-                     f"{ARGUMENTS.libdir}/cmake/ashlar/ashlar-config.cmake", "bin/ashlar"):
+                     f"{ARGUMENTS.libdir}/cmake/ashlar/ashlar-config.cmake", "bin/ashlar",
+                     "share/man/man3/ashlar.3"):
             self.assertTrue(os.path.exists(os.path.join(self.prefix, path)), path)
 
     def test_headers_compile_alone(self):
@@ -90,6 +91,16 @@ class InstallTest(unittest.TestCase):
             for compiler, language in ((ARGUMENTS.cc, "c"), (ARGUMENTS.cxx, "c++")):
                 output(compiler, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", include,
                        "-x", language, "-include", header, os.devnull)
+
+    def test_manual_page(self):
+        if shutil.which("groff") is None:
+            self.skipTest("groff is missing")
+        page = os.path.join(self.prefix, "share/man/man3/ashlar.3")
+        said = subprocess.run(["groff", "-man", "-ww", "-Tutf8", page], capture_output=True, text=True,
+                              check=True)
+        self.assertEqual(said.stderr, "")
+        for word in ("dirty_decay_ms", "epoch", "MALLOCX_TCACHE_NONE"):
+            self.assertIn(word, said.stdout)
 
     def test_version(self):
         for package in ("ashlar", "ashlar-static"):
