@@ -77,17 +77,26 @@ static void *grow_small(void *p, size_t old, unsigned class) {
     return object;
 }
 
+/* As in jemalloc the new size counts as allocated, the old one as freed. */
+bool object_resize_large(void *p, struct large large, size_t size) {
+    size_t old = large_usable(large);
+    if (size > PTRDIFF_MAX || !large_resize(large, size)) {
+        return false;
+    }
+    size_t now = large_usable(large);
+    thread_count(thread_enter(), now, old);
+    if (now > old) {
+        slow_dress((char *)p + old, now - old);
+    }
+    return true;
+}
+
 static void *resize_large(void *p, size_t size, struct large large) {
     if (size > PTRDIFF_MAX) {
         return slow_no_memory();
     }
     size_t old = large_usable(large);
-    if (large_resize(large, size)) {
-        size_t now = large_usable(large);
-        thread_count(thread_enter(), now, old);
-        if (now > old) {
-            slow_dress((char *)p + old, now - old);
-        }
+    if (object_resize_large(p, large, size)) {
         return p;
     }
     if (size <= SIZECLASS_MAX || size <= old) {

@@ -9,12 +9,16 @@
 
 #include <stddef.h>
 
+#include "heap/large.h"
+
 /* Zeroed memory; memory the system just gave is not written to. */
 void *object_alloc_zeroed(size_t size);
 /* alignment: a power of two. */
 void *object_alloc_aligned(size_t size, size_t alignment);
 /* Resizes in place or by moving; p is not NULL. The old object stays when NULL is returned. */
 void *object_resize(void *p, size_t size, const char *call);
+/* A large object grows or shrinks where it is; false: that cannot be. */
+bool object_resize_large(void *p, struct large large, size_t size);
 /* Bytes the object may use; p is not NULL. */
 size_t object_usable(const void *p, const char *call);
 /* The usable size that malloc(size) would give, size <= PTRDIFF_MAX. */

@@ -54,7 +54,14 @@ void ashlar_malloc_stats(void);
 void TEST_API(free_sized)(void *p, size_t size);
 void TEST_API(free_aligned_sized)(void *p, size_t alignment, size_t size);
 
-/* jemalloc's; docs/controls.md. */
+/* jemalloc's; <jemalloc/jemalloc.h>, docs/controls.md. */
+void *TEST_API(mallocx)(size_t size, int flags);
+void *TEST_API(rallocx)(void *p, size_t size, int flags);
+size_t TEST_API(xallocx)(void *p, size_t size, size_t extra, int flags);
+size_t TEST_API(sallocx)(const void *p, int flags);
+void TEST_API(dallocx)(void *p, int flags);
+void TEST_API(sdallocx)(void *p, size_t size, int flags);
+size_t TEST_API(nallocx)(size_t size, int flags);
 int TEST_API(mallctl)(const char *name, void *oldp, size_t *oldlenp, void *newp, size_t newlen);
 int TEST_API(mallctlnametomib)(const char *name, size_t *mibp, size_t *miblenp);
 int TEST_API(mallctlbymib)(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
@@ -86,6 +93,13 @@ extern void (*TEST_API(malloc_message))(void *opaque, const char *text);
 #define t_mallinfo2 TEST_API(mallinfo2)
 #define t_mallopt TEST_API(mallopt)
 #define t_malloc_stats TEST_API(malloc_stats)
+#define t_mallocx TEST_API(mallocx)
+#define t_rallocx TEST_API(rallocx)
+#define t_xallocx TEST_API(xallocx)
+#define t_sallocx TEST_API(sallocx)
+#define t_dallocx TEST_API(dallocx)
+#define t_sdallocx TEST_API(sdallocx)
+#define t_nallocx TEST_API(nallocx)
 #define t_mallctl TEST_API(mallctl)
 #define t_mallctlnametomib TEST_API(mallctlnametomib)
 #define t_mallctlbymib TEST_API(mallctlbymib)
