@@ -411,7 +411,7 @@ static void test_refusing(void **state) {
             world.hooks.dalloc = NULL;
         }
         struct arena *arena = create(&world);
-        failed += churn(arena, &prng, unit_steps(2000));
+        failed += churn(arena, &prng, 2000);
         destroy(&world, arena);
         for (unsigned i = 0; i < CALLS; i++) {
             done[i] += world.done[i];
