@@ -11,6 +11,7 @@
 #include "alloc/fast.h"
 #include "cache/event.h"
 #include "cache/exchange.h"
+#include "heap/arenas.h"
 #include "heap/large.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
@@ -101,11 +102,22 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
     return object;
 }
 
+/* The option oversize_threshold. */
+static struct arena *arena_for_large(const struct thread *thread, size_t request) {
+    struct arena *arena = thread->arena;
+    if (unlikely(opts.oversize_threshold != 0) && request >= opts.oversize_threshold &&
+        !arena_is_manual(arena)) {
+        struct arena *oversize = arenas_oversize();
+        arena = oversize != NULL ? oversize : arena;
+    }
+    return arena;
+}
+
 static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
     struct thread *thread = thread_enter();
-    return likely(thread != NULL)
-               ? slow_malloc_large_from(thread, thread->arena, request, alignment, zero)
-               : slow_no_memory();
+    return likely(thread != NULL) ? slow_malloc_large_from(thread, arena_for_large(thread, request),
+                                                           request, alignment, zero)
+                                  : slow_no_memory();
 }
 
 /* A run this thread freed a moment ago; threads keep none while the options zero and junk are on. */

@@ -18,6 +18,7 @@ static _Atomic unsigned count; /* written under arenas_lock */
 static _Atomic unsigned limit; /* 0: not computed yet; written under arenas_lock */
 static struct arena *unused;   /* destroyed ones, the last one first; guarded by arenas_lock */
 static struct arena *_Atomic destroyed;
+static struct arena *_Atomic oversize;
 
 static bool is_live(const struct arena *arena) {
     return atomic_load_explicit(&arena->live, memory_order_acquire);
@@ -64,6 +65,12 @@ unsigned arenas_limit(void) {
 }
 
 /* ---- creation and destruction ------------------------------------------------------------------- */
+
+static void rename_locked(struct arena *arena, const char *name) {
+    struct fmt out;
+    fmt_init(&out, arena->name, sizeof(arena->name));
+    fmt_str(&out, name);
+}
 
 static void name_by_number(struct arena *arena) {
     struct fmt out;
@@ -119,6 +126,32 @@ struct arena *arenas_auto(unsigned i) {
     return arena != NULL && !arena->manual ? arena : NULL;
 }
 
+/* Above the numbers of automatic ones. */
+static struct arena *create_extra_locked(bool manual) {
+    unsigned first = arenas_limit();
+    return create_locked(arenas_count() > first ? arenas_count() : first, manual);
+}
+
+struct arena *arenas_oversize(void) {
+    struct arena *arena = atomic_load_explicit(&oversize, memory_order_acquire);
+    if (arena != NULL) {
+        return arena;
+    }
+    lock_acquire(&arenas_lock);
+    arena = atomic_load_explicit(&oversize, memory_order_relaxed);
+    if (arena == NULL) {
+        arena = create_extra_locked(false);
+        if (arena != NULL) {
+            arena_set_decay_ms(arena, PAGES_DIRTY, 0);
+            arena_set_decay_ms(arena, PAGES_MUZZY, 0);
+            rename_locked(arena, "auto_oversize");
+            atomic_store_explicit(&oversize, arena, memory_order_release);
+        }
+    }
+    lock_release(&arenas_lock);
+    return arena;
+}
+
 /* NULL: a new one with a new number. */
 static struct arena *restart_unused_locked(void) {
     struct arena *arena = unused;
@@ -131,14 +164,13 @@ static struct arena *restart_unused_locked(void) {
 }
 
 struct arena *arenas_create(extent_hooks_t *hooks) {
-    unsigned first = arenas_limit();
     if (hooks != NULL && hooks->alloc == NULL) {
         return NULL;
     }
     lock_acquire(&arenas_lock);
     struct arena *arena = restart_unused_locked();
     if (arena == NULL) {
-        arena = create_locked(arenas_count() > first ? arenas_count() : first, true);
+        arena = create_extra_locked(true);
     }
     if (arena != NULL && hooks != NULL) {
         arena_set_hooks(arena, hooks);
@@ -208,9 +240,7 @@ void arenas_read_name(const struct arena *arena, char name[ARENA_NAME]) {
 
 void arenas_rename(struct arena *arena, const char *name) {
     lock_acquire(&arenas_lock);
-    struct fmt out;
-    fmt_init(&out, arena->name, sizeof(arena->name));
-    fmt_str(&out, name);
+    rename_locked(arena, name);
     lock_release(&arenas_lock);
 }
 

@@ -36,6 +36,10 @@ struct arena *arenas_next_raw(unsigned *i);
 /* Automatic arena number i < arenas_limit(), created if need be. NULL: no memory, or no such number. */
 struct arena *arenas_auto(unsigned i);
 
+/* The arena for what is too large to be kept (option oversize_threshold); automatic, but no thread is
+ * bound to it. NULL: no memory. */
+struct arena *arenas_oversize(void);
+
 /* A manual arena, or NULL: no memory, too many arenas, or hooks without alloc. hooks: where its memory
  * comes from; NULL: from the common space. The table is not copied. */
 struct arena *arenas_create(extent_hooks_t *hooks);

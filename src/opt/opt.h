@@ -41,6 +41,7 @@ struct opts {
     size_t tcache_max;      /* bytes */
     size_t page_size;       /* bytes; 0: ask the system */
     size_t lg_extent_max_active_fit;
+    size_t oversize_threshold; /* bytes; 0: none is too large */
     size_t max_background_threads;
     unsigned narenas;           /* 0: computed from the CPUs */
     unsigned junk;              /* bits of enum opt_junk */

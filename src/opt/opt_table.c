@@ -70,6 +70,9 @@ const struct opt_row opt_rows[] = {
      "stage, -1 never."},
     {"narenas", OPT_UNSIGNED, FIELD(narenas), 1, NARENAS_MAX, 0, OPT_CLIP, narenas_words,
      "Number of arenas; by default computed from the CPUs the process may use."},
+    {"oversize_threshold", OPT_SIZE, FIELD(oversize_threshold), 0, PTRDIFF_MAX, 0, OPT_STRICT, NULL,
+     "Objects of so many bytes and more, but not below 32 KiB, come from an arena of their own that "
+     "keeps nothing dirty; 0 for none."},
     {"page_size", OPT_WORD_SIZE, FIELD(page_size), 0, 65536, 0, OPT_OURS, page_size_words,
      "Page size in bytes to work with, for tests; 0 asks the system."},
     {"retain", OPT_BOOL, FIELD(retain), 0, 1, 1, OPT_STRICT, bool_words,
@@ -132,7 +135,6 @@ const char *const opt_foreign_keys[] = {
     "metadata_thp",
     "mutex_max_spin",
     "narenas_ratio",
-    "oversize_threshold",
     "percpu_arena",
     "process_madvise_max_batch",
     "prof",

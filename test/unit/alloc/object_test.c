@@ -249,6 +249,33 @@ static void test_no_memory(void **state) {
     ashlar_free(large);
 }
 
+/* Large objects from the threshold on leave nothing dirty behind. */
+static void test_oversize(void **state) {
+    (void)state;
+    enum { THRESHOLD = 4 << 20 };
+    char *before = ashlar_malloc(THRESHOLD);
+    opts.oversize_threshold = THRESHOLD;
+    char *less = ashlar_malloc(THRESHOLD - 1);
+    char *oversized = ashlar_malloc(THRESHOLD);
+    struct arena *arena = arenas_of_pointer(oversized);
+    assert_ptr_equal(arena, arenas_oversize());
+    assert_ptr_not_equal(arena, arenas_of_pointer(before));
+    assert_ptr_equal(arenas_of_pointer(less), arenas_of_pointer(before));
+    assert_true(arena->index >= arenas_limit());
+    char name[ARENA_NAME];
+    arenas_read_name(arena, name);
+    assert_string_equal(name, "auto_oversize");
+    memset(oversized, 1, THRESHOLD);
+    char *grown = ashlar_realloc(less, 3 * (size_t)THRESHOLD);
+    assert_ptr_equal(arenas_of_pointer(grown), arena);
+    assert_true(pages_unused(&arena->pages, PAGES_DIRTY) == 0);
+    ashlar_free(oversized);
+    ashlar_free(grown);
+    ashlar_free(before);
+    assert_int_equal(pages_unused(&arena->pages, PAGES_DIRTY), 0);
+    assert_int_equal(arena->pages.large.bytes, 0);
+}
+
 /* ---- misuse ---- */
 
 static void resize_bad(void *p) {
@@ -283,6 +310,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_zero_option, restore),
         cmocka_unit_test_teardown(test_junk_option, restore),
         cmocka_unit_test_teardown(test_no_memory, restore),
+        cmocka_unit_test_teardown(test_oversize, restore),
         cmocka_unit_test_teardown(test_misuse, restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
