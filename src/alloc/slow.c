@@ -85,6 +85,9 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
         return slow_no_memory();
     }
     event_tick(thread, EVENT_LARGE_WEIGHT);
+    if (alignment == 1 && request <= LARGE_CACHED_MAX && thread != &gone_thread) {
+        counter_add(&thread->large.tally.misses, 1);
+    }
     zero = zero || opts.zero;
     void *object = large_alloc(arena, request, alignment, zero);
     if (unlikely(object == NULL)) {

@@ -15,6 +15,7 @@
 #include "heap/arenas.h"
 #include "meta/meta.h"
 #include "meta/pool.h"
+#include "stats/snapshot.h"
 
 typedef void lock_action(struct lock *lock);
 
@@ -24,6 +25,9 @@ static void for_pools(lock_action *action) {
     }
     for (unsigned i = 0; i < MAGAZINE_SIZES; i++) {
         action(&magazine_pools[i].lock);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(snapshot_pools); i++) {
+        action(&snapshot_pools[i].lock);
     }
     action(&chunk_runs_pool.lock);
     action(&thread_pool.lock);

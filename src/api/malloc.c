@@ -15,7 +15,7 @@
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "stats/report.h"
-#include "stats/snapshot.h"
+#include "stats/totals.h"
 
 /* Prototypes for names that the system's headers may lack, or that carry the tests' prefix. */
 void *API(malloc)(size_t size);
@@ -158,14 +158,14 @@ EXPORT size_t API(malloc_usable_size)(void *p) {
 /* Returns everything unused to the system; `pad` is of no use here. 1: memory was returned. */
 EXPORT int API(malloc_trim)(size_t pad) {
     (void)pad;
-    size_t before = snapshot_purged_bytes();
+    size_t before = totals_purged_bytes();
     event_trim_all();
-    return snapshot_purged_bytes() != before;
+    return totals_purged_bytes() != before;
 }
 
 EXPORT struct mallinfo2 API(mallinfo2)(void) {
-    struct snapshot now;
-    snapshot_take(&now);
+    struct totals now;
+    totals_take(&now);
     return (struct mallinfo2){
         .arena = now.mapped,
         .ordblks = now.cached_objects,

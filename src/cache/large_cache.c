@@ -96,6 +96,7 @@ static void drop(struct large_cache *cache, unsigned slot) {
     if (run != NULL) {
         struct pages *pages = pages_of(run->chunk);
         cache->granules -= run->ngranules;
+        counter_add(&cache->tally.drops, 1);
         give_back(run);
         purge_after_free(pages);
     }
@@ -109,6 +110,9 @@ static COLD bool make_room(struct large_cache *cache, unsigned slot, unsigned n)
     }
     cache->granules = count_granules(cache);
     drop(cache, slot);
+    if (cache->granules + n > most) {
+        counter_add(&cache->tally.overfills, 1);
+    }
     for (slot = LARGE_CACHE_SLOTS; slot-- > 0 && cache->granules + n > most;) {
         drop(cache, slot);
     }

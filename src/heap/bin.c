@@ -71,6 +71,7 @@ unsigned bin_take_locked(struct bin *bin, void **end, unsigned want) {
         taken += slab_take(slab, end - taken, want - taken);
         unsigned fullness = slab->nfree == 0 ? NOT_LISTED : fullness_of(slab);
         if (fullness != slab->fullness) {
+            counter_add(&bin->nopened, slab->fullness == ALL_FREE);
             unlist(bin, slab);
             enlist(bin, slab, fullness);
         }

@@ -25,6 +25,7 @@ struct bin {
     _Atomic uint64_t nfills;   /* times slots were handed out */
     _Atomic uint64_t nflushes; /* times slots came back */
     _Atomic uint64_t ncreated; /* slabs created */
+    _Atomic uint64_t nopened;  /* times a slab that was all free began to serve */
     _Atomic size_t nslabs;     /* slabs now */
     _Atomic size_t nfull;      /* slabs in no list */
 } ALIGNED(CACHE_LINE);

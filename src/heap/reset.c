@@ -94,6 +94,11 @@ static void move_lock(struct lock *from, struct lock *to) {
     move(&from->spun, &to->spun);
     move(&from->slept, &to->slept);
     move(&from->slept_ns, &to->slept_ns);
+    move(&from->switches, &to->switches);
+    uint32_t waiters = atomic_exchange_explicit(&from->waiters_max, 0, memory_order_relaxed);
+    if (waiters > atomic_load_explicit(&to->waiters_max, memory_order_relaxed)) {
+        atomic_store_explicit(&to->waiters_max, waiters, memory_order_relaxed);
+    }
     uint64_t longest = atomic_exchange_explicit(&from->slept_max_ns, 0, memory_order_relaxed);
     if (longest > counter_read(&to->slept_max_ns)) {
         atomic_store_explicit(&to->slept_max_ns, longest, memory_order_relaxed);
@@ -107,6 +112,7 @@ static void move_bin(struct bin *from, struct bin *to) {
     move(&from->nfills, &to->nfills);
     move(&from->nflushes, &to->nflushes);
     move(&from->ncreated, &to->ncreated);
+    move(&from->nopened, &to->nopened);
     move_lock(&from->lock, &to->lock);
     lock_release(&from->lock);
 }
@@ -117,6 +123,13 @@ static void move_pages(struct pages *from, struct pages *to) {
         move(&from->large.nmalloc[i], &to->large.nmalloc[i]);
         move(&from->large.ndalloc[i], &to->large.ndalloc[i]);
     }
+    move(&from->large.kept_hits, &to->large.kept_hits);
+    move(&from->large.kept_misses, &to->large.kept_misses);
+    move(&from->large.kept_frees, &to->large.kept_frees);
+    move(&from->large.kept_drops, &to->large.kept_drops);
+    move(&from->large.kept_overfills, &to->large.kept_overfills);
+    move(&from->nruns, &to->nruns);
+    move(&from->nrun_granules, &to->nrun_granules);
     for (unsigned state = 0; state < PAGE_STATES; state++) {
         move(&from->purged[state].sweeps, &to->purged[state].sweeps);
         move(&from->purged[state].calls, &to->purged[state].calls);

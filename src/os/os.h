@@ -64,6 +64,19 @@ uint64_t os_coarse_clock_ns(void);
 /* Monotonic time in ns, precise. */
 uint64_t os_clock_ns(void);
 
+/* A number that no two running threads share; never 0. */
+static inline uintptr_t os_thread_token(void) {
+    uintptr_t token;
+#if defined(__x86_64__)
+    __asm__("mov %%fs:0, %0" : "=r"(token));
+#elif defined(__aarch64__)
+    __asm__("mrs %0, tpidr_el0" : "=r"(token));
+#else
+    token = (uintptr_t)__builtin_thread_pointer();
+#endif
+    return token;
+}
+
 /* Blocks while *word == expected; may return early. Wakes one such waiter. */
 void os_wait(const uint32_t *word, uint32_t expected);
 void os_wake_one(const uint32_t *word);

@@ -93,6 +93,7 @@ static struct chunk *add_chunk(struct pages *pages, struct chunk *chunk) {
     fill_update(&pages->fill, chunk, CHUNK_GRANULES);
     pages->nempty++;
     gauge_add(&pages->nchunks, 1);
+    gauge_add(&pages->ncut, 1);
     return chunk;
 }
 
@@ -105,6 +106,7 @@ static void remove_chunk(struct pages *pages, struct chunk *chunk) {
     }
     pages->nempty--;
     gauge_add(&pages->nchunks, -1);
+    gauge_add(&pages->ncut, -1);
     chunk_end_cut(chunk);
 }
 
@@ -119,6 +121,12 @@ static void drop_if_empty(struct pages *pages, struct chunk *chunk) {
     }
 }
 
+/* Granules of cut chunks that begin or end to be in runs. */
+static void count_active(struct pages *pages, ptrdiff_t n) {
+    gauge_add(&pages->nactive, n);
+    gauge_add(&pages->ncut_active, n);
+}
+
 static struct run *take(struct pages *pages, struct chunk *chunk, unsigned first, unsigned n,
                         enum run_kind kind, bool *zeroed) {
     pages->nempty -= chunk->free == ALL_GRANULES;
@@ -126,7 +134,9 @@ static struct run *take(struct pages *pages, struct chunk *chunk, unsigned first
     struct run *run = chunk_take(chunk, first, n, kind, zeroed);
     list_by_dirt(pages, chunk);
     list_by_longest(pages, chunk, chunk->longest);
-    gauge_add(&pages->nactive, n);
+    count_active(pages, n);
+    counter_add(&pages->nruns, 1);
+    counter_add(&pages->nrun_granules, n);
     return run;
 }
 
@@ -136,7 +146,7 @@ static void release(struct pages *pages, struct chunk *chunk, unsigned first, un
     gauge_add(&pages->nstate[dirty_state(chunk)], n);
     list_by_dirt(pages, chunk);
     list_by_longest(pages, chunk, before);
-    gauge_add(&pages->nactive, -(ptrdiff_t)n);
+    count_active(pages, -(ptrdiff_t)n);
     drop_if_empty(pages, chunk);
 }
 
@@ -262,7 +272,15 @@ void pages_merge_tally(struct pages *pages, struct large_tally *tally) {
         counter_add(&pages->large.nmalloc[i], tally->nmalloc[i]);
         counter_add(&pages->large.ndalloc[i], tally->ndalloc[i]);
     }
-    gauge_add(&pages->large.bytes, (ptrdiff_t)tally->bytes);
+    struct large_counters *large = &pages->large;
+    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
+        counter_add(&large->kept_hits, tally->nmalloc[i]);
+        counter_add(&large->kept_frees, tally->ndalloc[i]);
+    }
+    counter_add(&large->kept_misses, tally->misses);
+    counter_add(&large->kept_drops, tally->drops);
+    counter_add(&large->kept_overfills, tally->overfills);
+    gauge_add(&large->bytes, (ptrdiff_t)tally->bytes);
     lock_release(&pages->lock);
     *tally = (struct large_tally){0};
 }
@@ -310,7 +328,7 @@ static bool resize_locked(struct pages *pages, struct run *run, unsigned n) {
         chunk->muzzy &= ~more;
         list_by_dirt(pages, chunk);
         list_by_longest(pages, chunk, chunk->longest);
-        gauge_add(&pages->nactive, n - old);
+        count_active(pages, n - old);
     } else if (n < old) {
         release(pages, chunk, first + n, old - n);
     }
@@ -358,6 +376,7 @@ static bool begin_tail(struct pages *pages, struct chunk *chunk, unsigned n, boo
     count_states(pages, chunk, ALL_GRANULES, CHUNK_GRANULES, 1);
     pages->nempty++;
     gauge_add(&pages->nchunks, 1);
+    gauge_add(&pages->ncut, 1);
     chunk->longest = CHUNK_GRANULES;
     take(pages, chunk, 0, n, RUN_TAIL, zeroed);
     fill_update(&pages->fill, chunk, CHUNK_GRANULES - n);
@@ -479,7 +498,7 @@ static bool grow_big(struct pages *pages, struct chunk *head, size_t whole, unsi
         old_end->free = ALL_GRANULES;
         pages->nempty++;
         remove_chunk(pages, old_end);
-        gauge_add(&pages->nactive, -(ptrdiff_t)old_tail);
+        count_active(pages, -(ptrdiff_t)old_tail);
     }
     for (size_t i = old_whole; i < whole; i++) {
         make_body(&head[i], head, pages);

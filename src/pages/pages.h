@@ -23,6 +23,12 @@ struct large_counters {
     _Atomic uint64_t nmalloc[NLEXTENTS];
     _Atomic uint64_t ndalloc[NLEXTENTS];
     _Atomic size_t bytes; /* usable bytes of live ones */
+    /* What threads that ended did with the runs they kept (cache/large_cache.h). */
+    _Atomic uint64_t kept_hits;
+    _Atomic uint64_t kept_misses;
+    _Atomic uint64_t kept_frees;
+    _Atomic uint64_t kept_drops;
+    _Atomic uint64_t kept_overfills;
 };
 
 /* The part of them that a thread counts for its arena; written by the thread alone. */
@@ -30,6 +36,9 @@ struct large_tally {
     _Atomic uint64_t nmalloc[LEXTENTS_CACHED];
     _Atomic uint64_t ndalloc[LEXTENTS_CACHED];
     _Atomic size_t bytes; /* wraps around: a thread may free more than it allocates */
+    _Atomic uint64_t misses;
+    _Atomic uint64_t drops;     /* runs given back to make room */
+    _Atomic uint64_t overfills; /* times all that was kept had become too much */
 };
 
 /* Since the start; written by whoever purges, read by anyone. */
@@ -51,6 +60,10 @@ struct pages {
     size_t nempty;            /* cut chunks whose granules are all free */
     struct large_counters large;
     _Atomic size_t nchunks;                 /* chunks in use: cut, big and body */
+    _Atomic size_t ncut;                    /* of them, cut */
+    _Atomic size_t ncut_active;             /* granules in runs of cut chunks */
+    _Atomic uint64_t nruns;                 /* runs ever allocated, and their granules */
+    _Atomic uint64_t nrun_granules;
     _Atomic size_t nactive;                 /* granules in runs and big objects */
     _Atomic size_t nstate[PAGE_STATES + 1]; /* dirty, muzzy, pinned granules in cut chunks */
     _Atomic bool immediate;                 /* dirty_decay_ms is 0 */

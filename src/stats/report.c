@@ -6,7 +6,7 @@
 #include "base/fmt.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
-#include "stats/snapshot.h"
+#include "stats/totals.h"
 
 enum { LINE = 256, NAME_WIDTH = 24 };
 
@@ -35,9 +35,10 @@ static void column(struct fmt *out, uint64_t value, size_t width) {
     fmt_right(out, start, width);
 }
 
-static void write_totals(const struct snapshot *now) {
+static void write_totals(const struct totals *now) {
     line_total("allocated", now->allocated, "in the program's hands");
-    line_total("cached", now->cached_bytes + now->large_cached, "free memory kept by threads and depots");
+    line_total("cached", now->cached_bytes + now->large_cached,
+               "free memory kept by threads and depots");
     line_total("active", now->active, "in slabs and large objects");
     line_total("dirty", now->dirty, "unused, not yet given back");
     line_total("muzzy", now->muzzy, "unused, the system may take it");
@@ -68,7 +69,7 @@ static void write_totals(const struct snapshot *now) {
     message_write(text);
 }
 
-static void write_class(const struct class_snapshot *of, unsigned class) {
+static void write_class(const struct class_totals *of, unsigned class) {
     char text[LINE];
     struct fmt out;
     fmt_init(&out, text, sizeof(text));
@@ -122,8 +123,8 @@ static void write_options(void) {
 }
 
 void report_write(void) {
-    struct snapshot now;
-    snapshot_take(&now);
+    struct totals now;
+    totals_take(&now);
     message_write("___ Begin ashlar statistics ___\nversion: " ASHLAR_VERSION "\n");
     write_options();
     message_write("bytes:\n");

@@ -1,105 +1,472 @@
 /*
- * snapshot.c: adding up counters of arenas, depots and threads.
- *
- * Locks: the thread registry while threads are visited; nothing else.
+ * snapshot.c: collecting a snapshot: arenas, then threads on their arenas' parts, then sums.
  */
 #include "stats/snapshot.h"
 
 #include <string.h>
 
 #include "cache/depot.h"
+#include "cache/magazine.h"
 #include "cache/thread.h"
-#include "heap/arenas.h"
 #include "meta/meta.h"
+#include "os/os.h"
 
-static uint64_t purged_granules(const struct pages *pages) {
-    return counter_read(&pages->purged[PAGES_DIRTY].returned) +
-           counter_read(&pages->purged[PAGES_MUZZY].returned);
-}
+struct pool snapshot_pools[2] = {POOL_INIT(sizeof(struct snapshot)),
+                                 POOL_INIT(sizeof(struct arena_snapshot))};
+struct lock *snapshot_locks[GLOBAL_MUTEXES];
 
-size_t snapshot_purged_bytes(void) {
-    const struct arena *arena = arenas_destroyed();
-    uint64_t granules = arena != NULL ? purged_granules(&arena->pages) : 0;
-    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        granules += purged_granules(&arena->pages);
-    }
-    return (size_t)granules << LG_GRANULE;
-}
-
-static void add_thread(struct thread *thread, void *context) {
-    struct snapshot *sum = context;
-    sum->nthreads += !thread->explicit;
-    sum->large_bytes += gauge_read(&thread->large.tally.bytes);
-    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
-        sum->large_ndalloc += counter_read(&thread->large.tally.ndalloc[i]);
-        sum->large_nmalloc += counter_read(&thread->large.tally.nmalloc[i]);
-    }
-    sum->large_cached += large_cache_bytes(&thread->large);
-    for (unsigned class = 1; class < NCLASSES; class ++) {
-        sum->classes[class].nrequests += thread_requests(thread, class);
-        sum->classes[class].cached += thread_cached(thread, class);
-    }
-}
-
-static void add_arena(const struct arena *arena, struct snapshot *sum) {
-    for (unsigned class = 1; class < NCLASSES; class ++) {
-        const struct bin *bin = &arena->bins[class];
-        struct class_snapshot *to = &sum->classes[class];
-        /* What came back is read first, so that the difference is never negative. */
-        to->ndalloc += counter_read(&bin->ndalloc);
-        to->nmalloc += counter_read(&bin->nmalloc);
-        to->nrequests += counter_read(&arena->merged_requests[class]);
-        to->nfills += counter_read(&bin->nfills);
-        to->nflushes += counter_read(&bin->nflushes);
-        to->ncreated += counter_read(&bin->ncreated);
-        to->nslabs += gauge_read(&bin->nslabs);
-    }
-    for (unsigned i = 0; i < NLEXTENTS; i++) {
-        sum->large_ndalloc += counter_read(&arena->pages.large.ndalloc[i]);
-        sum->large_nmalloc += counter_read(&arena->pages.large.nmalloc[i]);
-    }
-    sum->large_bytes += gauge_read(&arena->pages.large.bytes);
-    sum->active += gauge_read(&arena->pages.nactive) << LG_GRANULE;
-    sum->dirty += pages_unused(&arena->pages, PAGES_DIRTY) << LG_GRANULE;
-    sum->muzzy += pages_unused(&arena->pages, PAGES_MUZZY) << LG_GRANULE;
-    for (unsigned state = 0; state < PAGE_STATES; state++) {
-        sum->sweeps += counter_read(&arena->pages.purged[state].sweeps);
-        sum->purge_calls += counter_read(&arena->pages.purged[state].calls);
-    }
+static void *get_zeroed(unsigned pool) {
+    void *block = pool_get(&snapshot_pools[pool]);
+    return block != NULL ? memset(block, 0, snapshot_pools[pool].block_size) : NULL;
 }
 
 static size_t less(size_t a, size_t b) {
     return a > b ? a - b : 0;
 }
 
-void snapshot_take(struct snapshot *snapshot) {
-    memset(snapshot, 0, sizeof(*snapshot));
-    const struct arena *arena;
-    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        add_arena(arena, snapshot);
-        snapshot->narenas++;
+static size_t in_pages(uint64_t granules) {
+    return (size_t)(granules << LG_GRANULE) / purge_page_size;
+}
+
+static size_t used_bytes(const struct arena_snapshot *of) {
+    return (of->pactive + of->pdirty + of->pmuzzy) * purge_page_size + of->pinned;
+}
+
+/* ---- locks ------------------------------------------------------------------------------------- */
+
+static void add_lock_counts(struct lock_snapshot *to, const struct lock_snapshot *from) {
+    to->num_ops += from->num_ops;
+    to->num_wait += from->num_wait;
+    to->num_spin_acq += from->num_spin_acq;
+    to->num_owner_switch += from->num_owner_switch;
+    to->total_wait_time += from->total_wait_time;
+    if (from->max_wait_time > to->max_wait_time) {
+        to->max_wait_time = from->max_wait_time;
     }
-    if (arenas_destroyed() != NULL) {
-        add_arena(arenas_destroyed(), snapshot);
+    if (from->max_num_thds > to->max_num_thds) {
+        to->max_num_thds = from->max_num_thds;
     }
-    threads_visit(add_thread, snapshot);
+}
+
+void snapshot_read_lock(const struct lock *lock, struct lock_snapshot *to) {
+    struct lock_snapshot now = {
+        .num_ops = counter_read(&lock->acquired),
+        .num_wait = counter_read(&lock->slept),
+        .num_spin_acq = counter_read(&lock->spun),
+        .num_owner_switch = counter_read(&lock->switches),
+        .total_wait_time = counter_read(&lock->slept_ns),
+        .max_wait_time = counter_read(&lock->slept_max_ns),
+        .max_num_thds = atomic_load_explicit(&lock->waiters_max, memory_order_relaxed),
+    };
+    add_lock_counts(to, &now);
+}
+
+/* Which lock of ours has the part of one of jemalloc's; NULL: the depots' locks, all together. */
+static struct lock *lock_of(struct arena *arena, enum arena_mutex mutex) {
+    switch (mutex) {
+    case MUTEX_EXTENT_AVAIL:
+        return &chunk_runs_pool.lock;
+    case MUTEX_EXTENTS_RETAINED:
+    case MUTEX_EXTENTS_PINNED:
+    case MUTEX_HPA_SHARD_GROW:
+        return &pages_space(&arena->pages)->lock;
+    case MUTEX_DECAY_DIRTY:
+    case MUTEX_DECAY_MUZZY:
+        return &arena->pages.purge_lock;
+    case MUTEX_BASE:
+        return &meta_lock;
+    case MUTEX_TCACHE_LIST:
+        return &threads_lock;
+    case MUTEX_HPA_SEC:
+        return NULL;
+    default:
+        return &arena->pages.lock;
+    }
+}
+
+static void read_locks(struct arena_snapshot *to, struct arena *arena) {
+    for (unsigned i = 0; i < ARENA_MUTEXES; i++) {
+        const struct lock *lock = lock_of(arena, (enum arena_mutex)i);
+        if (lock != NULL) {
+            snapshot_read_lock(lock, &to->mutexes[i]);
+        }
+    }
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        struct class_snapshot *of = &snapshot->classes[class];
-        size_t size = sizeclasses[class].size;
-        of->cached += gauge_read(&depots[class].parked);
-        of->live = less((size_t)(of->nmalloc - of->ndalloc), of->cached);
-        snapshot->small_bytes += of->live * size;
-        snapshot->cached_objects += of->cached;
-        snapshot->cached_bytes += of->cached * size;
+        snapshot_read_lock(&depots[class].lock, &to->mutexes[MUTEX_HPA_SEC]);
     }
-    snapshot->large_live = (size_t)(snapshot->large_nmalloc - snapshot->large_ndalloc);
-    snapshot->allocated = snapshot->small_bytes + snapshot->large_bytes;
-    snapshot->metadata = meta_allocated_bytes();
-    snapshot->resident = snapshot->active + snapshot->dirty + snapshot->metadata;
-    snapshot->mapped = snapshot->resident + snapshot->muzzy;
+}
+
+static void forget(struct lock *lock) {
+    if (lock != NULL) {
+        lock_acquire(lock);
+        lock_forget_counts(lock);
+        lock_release(lock);
+    }
+}
+
+void snapshot_reset_locks(void) {
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        for (unsigned mutex = 0; mutex < ARENA_MUTEXES; mutex++) {
+            forget(lock_of(arena, (enum arena_mutex)mutex));
+        }
+        for (unsigned class = 1; class < NCLASSES; class ++) {
+            forget(&arena->bins[class].lock);
+        }
+    }
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        forget(&depots[class].lock);
+    }
+    for (unsigned i = 0; i < GLOBAL_MUTEXES; i++) {
+        if (i != MUTEX_CTL) { /* its holder asks for this */
+            forget(snapshot_locks[i]);
+        } else if (snapshot_locks[i] != NULL) {
+            lock_forget_counts(snapshot_locks[i]);
+        }
+    }
+}
+
+/* ---- arenas ------------------------------------------------------------------------------------ */
+
+static void read_bin(struct bin_snapshot *to, const struct arena *arena, unsigned class) {
+    const struct bin *bin = &arena->bins[class];
+    /* What came back is read first, so that the difference is never negative. */
+    to->ndalloc = counter_read(&bin->ndalloc);
+    to->nmalloc = counter_read(&bin->nmalloc);
+    to->curregs = (size_t)(to->nmalloc - to->ndalloc);
+    to->nrequests = counter_read(&arena->merged_requests[class]);
+    to->nfills = counter_read(&bin->nfills);
+    to->nflushes = counter_read(&bin->nflushes);
+    to->nslabs = counter_read(&bin->ncreated);
+    to->nreslabs = less(counter_read(&bin->nopened), to->nslabs);
+    to->curslabs = gauge_read(&bin->nslabs);
+    to->nonfull_slabs = less(to->curslabs, gauge_read(&bin->nfull));
+    snapshot_read_lock(&bin->lock, &to->mutex);
+}
+
+static void read_purges(struct purge_snapshot *to, const struct purge_counters *from) {
+    to->npurge = counter_read(&from->sweeps);
+    to->nmadvise = counter_read(&from->calls);
+    to->purged = in_pages(counter_read(&from->granules));
+}
+
+static void read_pages(struct arena_snapshot *to, const struct pages *pages) {
+    for (unsigned i = 0; i < NLEXTENTS; i++) {
+        to->lextents[i].ndalloc = counter_read(&pages->large.ndalloc[i]);
+        to->lextents[i].nmalloc = counter_read(&pages->large.nmalloc[i]);
+    }
+    to->large.allocated = gauge_read(&pages->large.bytes);
+    to->pactive = in_pages(gauge_read(&pages->nactive));
+    to->pdirty = in_pages(pages_unused(pages, PAGES_DIRTY));
+    to->pmuzzy = in_pages(pages_unused(pages, PAGES_MUZZY));
+    read_purges(&to->dirty, &pages->purged[PAGES_DIRTY]);
+    read_purges(&to->muzzy, &pages->purged[PAGES_MUZZY]);
+    to->kept_hits = counter_read(&pages->large.kept_hits);
+    to->kept_misses = counter_read(&pages->large.kept_misses);
+    to->kept_noflush = counter_read(&pages->large.kept_frees);
+    to->kept_flush = counter_read(&pages->large.kept_drops);
+    to->kept_overfills = counter_read(&pages->large.kept_overfills);
+    to->cut_chunks = gauge_read(&pages->ncut);
+    to->cut_active = in_pages(gauge_read(&pages->ncut_active));
+    to->cut_dirty = in_pages(gauge_read(&pages->nstate[PAGES_DIRTY]));
+    to->nruns = counter_read(&pages->nruns);
+    to->nrun_pages = in_pages(counter_read(&pages->nrun_granules));
+    to->metadata_edata = to->cut_chunks * CHUNK_GRANULES * sizeof(struct run) +
+                         gauge_read(&pages->nchunks) * sizeof(struct chunk);
+}
+
+static void read_arena(struct arena_snapshot *to, struct arena *arena) {
+    to->nthreads = atomic_load_explicit(&arena->nthreads, memory_order_relaxed);
+    to->uptime = os_coarse_clock_ns() - counter_read(&arena->created_ns);
+    to->dirty_decay_ms = arena_decay_ms(arena, PAGES_DIRTY);
+    to->muzzy_decay_ms = arena_decay_ms(arena, PAGES_MUZZY);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        read_bin(&to->bins[class - 1], arena, class);
+    }
+    read_pages(to, &arena->pages);
+    read_locks(to, arena);
+    to->base = sizeof(struct arena) + to->metadata_edata;
+    to->pinned = pages_unused(&arena->pages, PAGES_PINNED) << LG_GRANULE;
+    to->retained = less(gauge_read(&arena->own.committed_bytes), used_bytes(to));
+}
+
+/* ---- threads ------------------------------------------------------------------------------------ */
+
+static size_t magazine_bytes(const struct magazine *magazine) {
+    return magazine == NULL ? 0 : sizeof(*magazine) + magazine->capacity * sizeof(void *);
+}
+
+NO_SANITIZE_THREAD static void add_magazines(struct arena_snapshot *to, const struct thread *thread,
+                                             unsigned class) {
+    to->tcache_bytes += thread_cached(thread, class) * sizeclasses[class].size;
+    to->internal +=
+        magazine_bytes(thread->loaded[class]) +
+        magazine_bytes(atomic_load_explicit(&thread->spare[class], memory_order_acquire));
+}
+
+static void add_large(struct arena_snapshot *to, const struct large_cache *from) {
+    const struct large_tally *tally = &from->tally;
+    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
+        uint64_t frees = counter_read(&tally->ndalloc[i]);
+        uint64_t hits = counter_read(&tally->nmalloc[i]);
+        to->lextents[i].ndalloc += frees;
+        to->lextents[i].nmalloc += hits;
+        to->kept_hits += hits;
+        to->kept_noflush += frees;
+    }
+    to->large.allocated += gauge_read(&tally->bytes);
+    to->kept_bytes += large_cache_bytes(from);
+    to->kept_misses += counter_read(&tally->misses);
+    to->kept_flush += counter_read(&tally->drops);
+    to->kept_overfills += counter_read(&tally->overfills);
+}
+
+static void add_thread(struct thread *thread, void *context) {
+    struct snapshot *snapshot = context;
+    unsigned index = thread->arena->index;
+    struct arena_snapshot *to = index < snapshot->narena_parts ? snapshot->parts[index] : NULL;
+    snapshot->nthreads += !thread->explicit;
+    if (to == NULL) {
+        return; /* bound to an arena that came up a moment ago */
+    }
+    to->internal += sizeof(struct thread);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        to->bins[class - 1].nrequests += thread_requests(thread, class);
+        add_magazines(to, thread, class);
+    }
+    add_large(to, &thread->large);
+}
+
+static void add_depots(struct arena_snapshot *to) {
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        to->tcache_bytes += gauge_read(&depots[class].parked) * sizeclasses[class].size;
+    }
+}
+
+/* ---- sums --------------------------------------------------------------------------------------- */
+
+static void sum_objects(struct arena_snapshot *of) {
+    for (unsigned i = 0; i < NCLASSES - 1; i++) {
+        const struct bin_snapshot *bin = &of->bins[i];
+        of->small.allocated += bin->curregs * sizeclasses[i + 1].size;
+        of->small.nmalloc += bin->nmalloc;
+        of->small.ndalloc += bin->ndalloc;
+        of->small.nrequests += bin->nrequests;
+        of->small.nfills += bin->nfills;
+        of->small.nflushes += bin->nflushes;
+    }
+    for (unsigned i = 0; i < NLEXTENTS; i++) {
+        struct lextent_snapshot *extent = &of->lextents[i];
+        extent->nrequests = extent->nmalloc;
+        extent->curlextents = (size_t)(extent->nmalloc - extent->ndalloc);
+        of->large.nmalloc += extent->nmalloc;
+        of->large.ndalloc += extent->ndalloc;
+    }
+    of->large.nrequests = of->large.nmalloc;
+    of->large.nfills = of->large.nmalloc;
+    of->large.nflushes = of->kept_flush;
+    of->kept_noflush = less(of->kept_noflush, of->kept_flush);
+}
+
+/* What arena 0 answers for: metadata of no arena, and address space without memory. */
+static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first) {
+    size_t others = 0;
+    size_t used = 0;
+    for (unsigned i = 0; i < snapshot->narena_parts; i++) {
+        const struct arena_snapshot *part = snapshot->parts[i];
+        if (part != NULL) {
+            others += (part != first ? part->base : 0) + part->internal;
+            used += used_bytes(part) + (part != first ? part->retained : 0);
+        }
+    }
     size_t committed;
     arenas_sum_spaces(&snapshot->reserved, &committed);
-    size_t used = snapshot->active + snapshot->dirty + snapshot->muzzy;
-    snapshot->retained = less(committed, used);
-    snapshot->purged = snapshot_purged_bytes();
+    size_t tables =
+        snapshot->reserved / GRANULE_SIZE + snapshot->reserved / CHUNK_SIZE * sizeof(void *);
+    first->metadata_rtree = tables;
+    first->base = less(meta_allocated_bytes() + tables, others);
+    first->extent_avail = chunk_runs_pool.nfree;
+    first->retained = less(committed, used);
+}
+
+static void finish_arena(struct arena_snapshot *of) {
+    sum_objects(of);
+    of->mapped = used_bytes(of);
+    of->resident = of->mapped - of->pmuzzy * purge_page_size + of->base + of->internal;
+}
+
+static void merge_bin(struct bin_snapshot *to, const struct bin_snapshot *from) {
+    to->nmalloc += from->nmalloc;
+    to->ndalloc += from->ndalloc;
+    to->nrequests += from->nrequests;
+    to->curregs += from->curregs;
+    to->nfills += from->nfills;
+    to->nflushes += from->nflushes;
+    to->nslabs += from->nslabs;
+    to->nreslabs += from->nreslabs;
+    to->curslabs += from->curslabs;
+    to->nonfull_slabs += from->nonfull_slabs;
+    add_lock_counts(&to->mutex, &from->mutex);
+}
+
+static void merge_objects(struct objects_snapshot *to, const struct objects_snapshot *from) {
+    to->allocated += from->allocated;
+    to->nmalloc += from->nmalloc;
+    to->ndalloc += from->ndalloc;
+    to->nrequests += from->nrequests;
+    to->nfills += from->nfills;
+    to->nflushes += from->nflushes;
+}
+
+static void merge_purges(struct purge_snapshot *to, const struct purge_snapshot *from) {
+    to->npurge += from->npurge;
+    to->nmadvise += from->nmadvise;
+    to->purged += from->purged;
+}
+
+/* Fields that are plain sums, as offsets, all of them size_t or uint64_t. */
+#define FIELD(name) offsetof(struct arena_snapshot, name)
+static const uint16_t summed[] = {
+    FIELD(pactive),        FIELD(pdirty),
+    FIELD(pmuzzy),         FIELD(mapped),
+    FIELD(retained),       FIELD(pinned),
+    FIELD(extent_avail),   FIELD(base),
+    FIELD(internal),       FIELD(metadata_edata),
+    FIELD(metadata_rtree), FIELD(metadata_thp),
+    FIELD(tcache_bytes),   FIELD(tcache_stashed_bytes),
+    FIELD(resident),       FIELD(abandoned_vm),
+    FIELD(kept_bytes),     FIELD(kept_hits),
+    FIELD(kept_misses),    FIELD(kept_noflush),
+    FIELD(kept_flush),     FIELD(kept_overfills),
+    FIELD(cut_chunks),     FIELD(cut_active),
+    FIELD(cut_dirty),      FIELD(nruns),
+    FIELD(nrun_pages),
+};
+static_assert(sizeof(size_t) == sizeof(uint64_t), "summed fields have one size");
+
+static void merge(struct arena_snapshot *to, const struct arena_snapshot *from) {
+    to->nthreads += from->nthreads;
+    to->uptime = from->uptime > to->uptime ? from->uptime : to->uptime;
+    for (unsigned i = 0; i < ARRAY_LEN(summed); i++) {
+        uint64_t a;
+        uint64_t b;
+        memcpy(&a, (char *)to + summed[i], sizeof(a));
+        memcpy(&b, (const char *)from + summed[i], sizeof(b));
+        a += b;
+        memcpy((char *)to + summed[i], &a, sizeof(a));
+    }
+    merge_purges(&to->dirty, &from->dirty);
+    merge_purges(&to->muzzy, &from->muzzy);
+    merge_objects(&to->small, &from->small);
+    merge_objects(&to->large, &from->large);
+    for (unsigned i = 0; i < NCLASSES - 1; i++) {
+        merge_bin(&to->bins[i], &from->bins[i]);
+    }
+    for (unsigned i = 0; i < NLEXTENTS; i++) {
+        to->lextents[i].nmalloc += from->lextents[i].nmalloc;
+        to->lextents[i].ndalloc += from->lextents[i].ndalloc;
+        to->lextents[i].nrequests += from->lextents[i].nrequests;
+        to->lextents[i].curlextents += from->lextents[i].curlextents;
+    }
+    for (unsigned i = 0; i < ARENA_MUTEXES; i++) {
+        add_lock_counts(&to->mutexes[i], &from->mutexes[i]);
+    }
+}
+
+static void sum_process(struct snapshot *snapshot) {
+    const struct arena_snapshot *all = snapshot->merged;
+    snapshot->allocated = less(all->small.allocated, all->tcache_bytes) + all->large.allocated;
+    snapshot->cached = all->tcache_bytes + all->kept_bytes;
+    snapshot->active = all->pactive * purge_page_size;
+    snapshot->metadata = all->base + all->internal;
+    snapshot->metadata_edata = all->metadata_edata;
+    snapshot->metadata_rtree = all->metadata_rtree;
+    snapshot->metadata_thp = all->metadata_thp;
+    snapshot->resident = all->resident;
+    snapshot->mapped = all->mapped + snapshot->metadata;
+    snapshot->retained = all->retained;
+    snapshot->pinned = all->pinned;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+static bool collect_arenas(struct snapshot *snapshot) {
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        struct arena_snapshot *part = get_zeroed(1);
+        if (part == NULL) {
+            return false;
+        }
+        read_arena(part, arena);
+        snapshot->parts[arena->index] = part;
+        snapshot->narena_parts = arena->index + 1;
+        snapshot->narenas++;
+    }
+    arena = (struct arena *)(uintptr_t)arenas_destroyed();
+    if (arena != NULL) {
+        snapshot->destroyed = get_zeroed(1);
+        if (snapshot->destroyed == NULL) {
+            return false;
+        }
+        read_arena(snapshot->destroyed, arena);
+        snapshot->destroyed->base = 0;
+        finish_arena(snapshot->destroyed);
+    }
+    snapshot->merged = get_zeroed(1);
+    return snapshot->merged != NULL;
+}
+
+struct snapshot *snapshot_take(void) {
+    struct snapshot *snapshot = get_zeroed(0);
+    if (snapshot == NULL) {
+        return NULL;
+    }
+    if (!collect_arenas(snapshot)) {
+        snapshot_drop(snapshot);
+        return NULL;
+    }
+    threads_visit(add_thread, snapshot);
+    struct arena_snapshot *first = snapshot->parts[0];
+    add_depots(first);
+    charge_rest(snapshot, first);
+    for (unsigned i = 0; i < snapshot->narena_parts; i++) {
+        if (snapshot->parts[i] != NULL) {
+            finish_arena(snapshot->parts[i]);
+            merge(snapshot->merged, snapshot->parts[i]);
+        }
+    }
+    snapshot->merged->dirty_decay_ms = -1;
+    snapshot->merged->muzzy_decay_ms = -1;
+    sum_process(snapshot);
+    for (unsigned i = 0; i < GLOBAL_MUTEXES; i++) {
+        if (snapshot_locks[i] != NULL) {
+            snapshot_read_lock(snapshot_locks[i], &snapshot->mutexes[i]);
+        }
+    }
+    return snapshot;
+}
+
+static void drop_part(struct arena_snapshot *part) {
+    if (part != NULL) {
+        pool_put(&snapshot_pools[1], part);
+    }
+}
+
+void snapshot_drop(struct snapshot *snapshot) {
+    if (snapshot == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < snapshot->narena_parts; i++) {
+        drop_part(snapshot->parts[i]);
+    }
+    drop_part(snapshot->destroyed);
+    drop_part(snapshot->merged);
+    pool_put(&snapshot_pools[0], snapshot);
+}
+
+const struct arena_snapshot *snapshot_arena(const struct snapshot *snapshot, unsigned arena) {
+    return arena == SNAPSHOT_ALL            ? snapshot->merged
+           : arena == SNAPSHOT_DESTROYED    ? snapshot->destroyed
+           : arena < snapshot->narena_parts ? snapshot->parts[arena]
+                                            : NULL;
 }

@@ -35,16 +35,31 @@ void lock_acquire_slow(struct lock *lock) {
         return;
     }
     uint64_t begin = os_clock_ns();
+    uint32_t waiters = atomic_fetch_add_explicit(&lock->waiters, 1, memory_order_relaxed) + 1;
     while (atomic_exchange_explicit(&lock->word, LOCK_CONTENDED, memory_order_acquire) !=
            LOCK_FREE) {
         os_wait((const uint32_t *)&lock->word, LOCK_CONTENDED);
     }
     uint64_t waited = os_clock_ns() - begin;
+    atomic_fetch_sub_explicit(&lock->waiters, 1, memory_order_relaxed);
     counter_add(&lock->slept, 1);
     counter_add(&lock->slept_ns, waited);
     if (waited > atomic_load_explicit(&lock->slept_max_ns, memory_order_relaxed)) {
         atomic_store_explicit(&lock->slept_max_ns, waited, memory_order_relaxed);
     }
+    if (waiters > atomic_load_explicit(&lock->waiters_max, memory_order_relaxed)) {
+        atomic_store_explicit(&lock->waiters_max, waiters, memory_order_relaxed);
+    }
+}
+
+void lock_forget_counts(struct lock *lock) {
+    lock_assert_held(lock);
+    _Atomic uint64_t *counters[] = {&lock->acquired, &lock->spun,         &lock->slept,
+                                    &lock->slept_ns, &lock->slept_max_ns, &lock->switches};
+    for (unsigned i = 0; i < ARRAY_LEN(counters); i++) {
+        atomic_store_explicit(counters[i], 0, memory_order_relaxed);
+    }
+    atomic_store_explicit(&lock->waiters_max, 0, memory_order_relaxed);
 }
 
 _Noreturn void lock_reentered(void) {

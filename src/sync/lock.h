@@ -25,6 +25,10 @@ struct lock {
     _Atomic uint64_t slept;        /* acquisitions that slept in the kernel */
     _Atomic uint64_t slept_ns;     /* total time from the first failure to the acquisition */
     _Atomic uint64_t slept_max_ns; /* longest such time */
+    _Atomic uint64_t switches;     /* acquisitions by another thread than the one before */
+    _Atomic uint32_t waiters_max;  /* most threads that waited at once */
+    _Atomic uint32_t waiters;      /* threads that wait now; changed without the lock */
+    uintptr_t owner;               /* token of the thread that acquired it last */
 };
 
 void lock_init(struct lock *lock, enum lock_rank rank);
@@ -35,13 +39,23 @@ void lock_acquire_slow(struct lock *lock);
 _Noreturn void lock_reentered(void);
 void lock_wake(struct lock *lock);
 
+/* What the holder counts. */
+static inline void lock_count(struct lock *lock) {
+    uintptr_t self = os_thread_token();
+    if (unlikely(lock->owner != self)) {
+        lock->owner = self;
+        counter_add(&lock->switches, 1);
+    }
+    counter_add(&lock->acquired, 1);
+}
+
 static inline bool lock_try_acquire(struct lock *lock) {
     uint32_t expected = LOCK_FREE;
     if (!atomic_compare_exchange_strong_explicit(&lock->word, &expected, LOCK_HELD,
                                                  memory_order_acquire, memory_order_relaxed)) {
         return false;
     }
-    counter_add(&lock->acquired, 1);
+    lock_count(lock);
     if (config_debug) {
         rank_tried((enum lock_rank)lock->rank);
     }
@@ -60,7 +74,7 @@ static inline void lock_acquire(struct lock *lock) {
                                                                  memory_order_relaxed))) {
         lock_acquire_slow(lock);
     }
-    counter_add(&lock->acquired, 1);
+    lock_count(lock);
     if (config_debug) {
         rank_acquired((enum lock_rank)lock->rank);
     }
@@ -85,8 +99,12 @@ static inline void lock_assert_held(const struct lock *lock) {
     ASSERT(atomic_load_explicit(&lock->word, memory_order_relaxed) != LOCK_FREE);
 }
 
+/* All counters begin again. The caller holds the lock. */
+void lock_forget_counts(struct lock *lock);
+
 /* In the child of a fork: the lock is free again, whoever held or awaited it. */
 static inline void lock_reset(struct lock *lock) {
+    atomic_store_explicit(&lock->waiters, 0, memory_order_relaxed);
     atomic_store_explicit(&lock->word, LOCK_FREE, memory_order_relaxed);
 }
 

@@ -1,182 +1,238 @@
 /*
- * snapshot_test.c: in a quiet process every byte of slabs and large objects is accounted for.
+ * snapshot_test.c: the parts of a snapshot sum up to what the process holds, and to what the live totals
+ * say; the walk over chunks finds the same pages; the counters of locks.
  */
 #include "unit/unit.h"
 
 #include <pthread.h>
 
 #include "cache/event.h"
-#include "heap/arenas.h"
+#include "cache/thread.h"
 #include "heap/large.h"
 #include "meta/meta.h"
+#include "stats/detail.h"
 #include "stats/snapshot.h"
+#include "stats/totals.h"
 
 void *ashlar_malloc(size_t size);
-void *ashlar_realloc(void *p, size_t size);
 void ashlar_free(void *p);
-size_t ashlar_malloc_usable_size(void *p);
 
 enum { LIVE = 3000, THREADS = 3 };
 
-struct object {
-    void *p;
-    size_t usable;
-};
+static void *live[LIVE];
 
-static struct object live[LIVE];
-static size_t granules_of_large; /* of those in `live`, in bytes */
-static size_t small_bytes;
-static size_t large_bytes;
-static size_t nlarge;
-static uint64_t requests[NCLASSES];
-
-static void account(const struct object *object, bool add) {
-    size_t sign = add ? 1 : (size_t)-1;
-    if (map_class_of(object->p) != 0) {
-        small_bytes += sign * object->usable;
-        return;
+static void churn(struct prng *prng, void **objects, unsigned n, unsigned steps) {
+    for (unsigned i = 0; i < steps; i++) {
+        void **at = &objects[prng_below(prng, n)];
+        ashlar_free(*at);
+        *at = prng_one_in(prng, 4)
+                  ? NULL
+                  : ashlar_malloc(prng_size(prng, prng_one_in(prng, 50) ? 5 << 20 : 60000));
     }
-    large_bytes += sign * object->usable;
-    granules_of_large += sign * round_up(object->usable, GRANULE_SIZE);
-    nlarge += sign;
 }
 
-/* allocated + cached + free slots, slack and rounding = active */
-static void check(void) {
-    static struct snapshot now;
-    snapshot_take(&now);
+static void check_part(const struct arena_snapshot *part) {
+    uint64_t requests = 0;
+    for (unsigned i = 0; i < NCLASSES - 1; i++) {
+        const struct bin_snapshot *bin = &part->bins[i];
+        assert_int_equal(bin->curregs, bin->nmalloc - bin->ndalloc);
+        assert_true(bin->curslabs * sizeclasses[i + 1].nslots >= bin->curregs);
+        assert_true(bin->nonfull_slabs <= bin->curslabs && bin->curslabs <= bin->nslabs);
+        assert_true(bin->mutex.num_wait + bin->mutex.num_spin_acq <= bin->mutex.num_ops);
+        requests += bin->nrequests;
+    }
+    assert_int_equal(requests, part->small.nrequests);
+    size_t large = 0;
+    for (unsigned i = 0; i < NLEXTENTS; i++) {
+        large += part->lextents[i].curlextents;
+        assert_true(part->lextents[i].nmalloc >= part->lextents[i].ndalloc);
+    }
+    assert_int_equal(large, part->large.nmalloc - part->large.ndalloc);
+    assert_true(part->large.allocated <= part->pactive * purge_page_size);
+    assert_true(part->metadata_edata <= part->base || part->nthreads == 0);
+    assert_true(part->cut_active <= part->pactive && part->cut_dirty <= part->pdirty);
+    assert_int_equal(part->mapped, (part->pactive + part->pdirty + part->pmuzzy) * purge_page_size);
+    assert_int_equal(part->resident,
+                     part->mapped - part->pmuzzy * purge_page_size + part->base + part->internal);
+}
+
+/* slab slack: free slots and ends of slabs; rounding: what large objects leave of their granules. */
+static size_t slack_of(const struct arena_snapshot *part) {
     size_t slabs = 0;
-    size_t slack = 0;
-    for (unsigned class = 1; class < NCLASSES; class ++) {
-        const struct class_snapshot *of = &now.classes[class];
-        const struct sizeclass *sc = &sizeclasses[class];
-        size_t bytes = (size_t)sc->slab_granules << LG_GRANULE;
-        assert_int_equal(of->nmalloc - of->ndalloc, of->live + of->cached);
-        size_t slots = of->nslabs * sc->nslots;
-        assert_true(slots >= of->live + of->cached);
-        slabs += of->nslabs * bytes;
-        slack += (slots - of->live - of->cached) * sc->size;
-        slack += of->nslabs * (bytes - (size_t)sc->nslots * sc->size);
-        assert_true(of->nrequests >= requests[class]);
-        assert_true(of->ncreated >= of->nslabs);
-        assert_true(of->nmalloc == 0 || of->nfills > 0);
+    for (unsigned i = 0; i < NCLASSES - 1; i++) {
+        const struct sizeclass *sc = &sizeclasses[i + 1];
+        slabs += part->bins[i].curslabs * ((size_t)sc->slab_granules << LG_GRANULE);
     }
-    assert_int_equal(now.small_bytes, small_bytes);
-    assert_int_equal(now.large_bytes, large_bytes);
-    assert_int_equal(now.large_live, nlarge);
-    assert_int_equal(now.allocated, small_bytes + large_bytes);
-    assert_int_equal(slabs, small_bytes + now.cached_bytes + slack);
-    assert_int_equal(now.active, slabs + granules_of_large + now.large_cached);
-    assert_int_equal(now.metadata, meta_allocated_bytes());
-    assert_int_equal(now.resident, now.active + now.dirty + now.metadata);
-    assert_int_equal(now.mapped, now.resident + now.muzzy);
-    assert_int_equal(now.purged, snapshot_purged_bytes());
-    assert_int_equal(now.reserved, arenas_space.reserved_bytes);
-    assert_true(now.active + now.dirty + now.muzzy + now.retained >= arenas_space.committed_bytes);
-    assert_int_equal(now.narenas, arenas_count());
+    return slabs - part->small.allocated;
 }
 
-static void change(struct prng *prng, struct object *object) {
-    if (object->p == NULL) {
-        size_t size = prng_size(prng, prng_one_in(prng, 30) ? (size_t)6 << 20 : 40000);
-        object->p = ashlar_malloc(size);
-        assert_non_null(object->p);
-        requests[map_class_of(object->p)]++;
-    } else if (prng_one_in(prng, 3)) {
-        size_t size = prng_size(prng, 2 * object->usable) + 1;
-        account(object, false);
-        object->p = ashlar_realloc(object->p, size);
-        assert_non_null(object->p);
-    } else {
-        account(object, false);
-        ashlar_free(object->p);
-        object->p = NULL;
-        return;
+static size_t rounding; /* of live large objects */
+
+static void count_rounding(void **objects, unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        struct large large = objects[i] != NULL ? large_find(objects[i]) : (struct large){0};
+        if (large.chunk != NULL) {
+            rounding += round_up(large_usable(large), GRANULE_SIZE) - large_usable(large);
+        }
     }
-    object->usable = ashlar_malloc_usable_size(object->p);
-    account(object, true);
+}
+
+static void check_snapshot(void) {
+    struct snapshot *now = snapshot_take();
+    assert_non_null(now);
+    struct totals totals;
+    totals_take(&totals);
+    assert_int_equal(now->allocated, totals.allocated);
+    assert_int_equal(now->active, totals.active);
+    assert_int_equal(now->cached, totals.cached_bytes + totals.large_cached);
+    assert_int_equal(now->retained, totals.retained);
+    assert_int_equal(now->narenas, totals.narenas);
+    assert_int_equal(now->nthreads, totals.nthreads);
+    assert_int_equal(now->metadata, meta_allocated_bytes() + now->metadata_rtree);
+    const struct arena_snapshot *merged = snapshot_arena(now, SNAPSHOT_ALL);
+    assert_int_equal(now->allocated + now->cached + slack_of(merged) + rounding, now->active);
+    assert_int_equal(now->active + totals.dirty + now->metadata, now->resident);
+    size_t small = 0;
+    size_t resident = 0;
+    size_t dirty = 0;
+    struct detail *detail = calloc(1, sizeof(*detail));
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        const struct arena_snapshot *part = snapshot_arena(now, arena->index);
+        assert_non_null(part);
+        check_part(part);
+        small += part->small.allocated;
+        resident += part->resident;
+        dirty += part->pdirty * purge_page_size;
+        detail_add(detail, arena);
+    }
+    check_part(merged);
+    assert_int_equal(small, merged->small.allocated);
+    assert_int_equal(resident, now->resident);
+    assert_null(snapshot_arena(now, 4000));
+    size_t found = 0;
+    for (unsigned i = 0; i < NPAGE_CLASSES; i++) {
+        found += detail->extents[i].dirty_bytes;
+        assert_true(detail->extents[i].ndirty * detail_page_class_size(i) >=
+                    detail->extents[i].dirty_bytes);
+    }
+    assert_int_equal(found, dirty);
+    assert_int_equal(detail->slabs.npageslabs_nonhuge, merged->cut_chunks);
+    assert_int_equal(detail->slabs.nactive_nonhuge, merged->cut_active);
+    assert_int_equal(detail->slabs.ndirty_nonhuge, merged->cut_dirty);
+    size_t parts = detail->full.npageslabs_nonhuge + detail->empty.npageslabs_nonhuge;
+    for (unsigned i = 0; i < NONFULL_CLASSES; i++) {
+        parts += detail->nonfull[i].npageslabs_nonhuge;
+    }
+    assert_int_equal(parts, merged->cut_chunks);
+    free(detail);
+    snapshot_drop(now);
 }
 
 static void test_identity(void **state) {
     (void)state;
     struct prng prng = unit_prng();
-    check();
-    for (unsigned step = 0; step < unit_steps(40000); step++) {
-        change(&prng, &live[prng_below(&prng, LIVE)]);
-        if (step % 200 == 0) {
-            check();
-        }
-        if (prng_one_in(&prng, 8000)) {
-            event_trim_all();
-            check();
-        }
+    for (unsigned round = 0; round < 20; round++) {
+        churn(&prng, live, LIVE, 2000);
+        rounding = 0;
+        count_rounding(live, LIVE);
+        check_snapshot();
     }
-    for (unsigned i = 0; i < LIVE; i++) {
-        if (live[i].p != NULL) {
-            account(&live[i], false);
-            ashlar_free(live[i].p);
-            live[i].p = NULL;
-        }
-    }
-    check();
-    assert_int_equal(small_bytes + large_bytes, 0);
-    event_trim_all();
-    check();
-    static struct snapshot now;
-    snapshot_take(&now);
-    assert_int_equal(now.active, 0);
-    assert_int_equal(now.cached_bytes, 0);
-    assert_int_equal(now.dirty, 0);
-    assert_true(now.purged > 0 && now.sweeps > 0 && now.purge_calls >= now.sweeps);
 }
 
-static void *allocate(void *argument) {
-    struct prng prng = {(uintptr_t)argument};
-    void *held[100] = {NULL};
-    for (unsigned i = 0; i < 20000; i++) {
-        void **p = &held[prng_below(&prng, 100)];
-        if (*p != NULL) {
-            ashlar_free(*p);
-            *p = NULL;
-        } else {
-            *p = ashlar_malloc(prng_size(&prng, 50000));
-        }
-    }
-    for (unsigned i = 0; i < 100; i++) {
-        ashlar_free(held[i]);
+static pthread_barrier_t barrier;
+
+static void *churn_alone(void *argument) {
+    void **objects = argument;
+    struct prng prng = {(uintptr_t)objects};
+    churn(&prng, objects, LIVE, 20000);
+    pthread_barrier_wait(&barrier);
+    pthread_barrier_wait(&barrier);
+    for (unsigned i = 0; i < LIVE; i++) {
+        ashlar_free(objects[i]);
     }
     return NULL;
 }
 
-/* While others work a snapshot is not exact, but sane; when they have ended, it is exact. */
 static void test_threads(void **state) {
     (void)state;
+    static void *objects[THREADS][LIVE];
     pthread_t threads[THREADS];
-    static struct snapshot now;
-    for (uintptr_t i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, allocate, (void *)(i + 1)), 0);
+    assert_int_equal(pthread_barrier_init(&barrier, NULL, THREADS + 1), 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, churn_alone, objects[i]), 0);
     }
-    for (unsigned i = 0; i < 100; i++) {
-        snapshot_take(&now);
-        assert_true(now.nthreads <= THREADS + 1);
-        assert_true(now.allocated < (size_t)1 << 30);
-        assert_true(now.cached_bytes < (size_t)1 << 30);
-        assert_true(now.resident >= now.active && now.mapped >= now.resident);
+    pthread_barrier_wait(&barrier);
+    rounding = 0;
+    count_rounding(live, LIVE);
+    for (unsigned i = 0; i < THREADS; i++) {
+        count_rounding(objects[i], LIVE);
     }
+    check_snapshot();
+    pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    check();
-    snapshot_take(&now);
-    assert_int_equal(now.nthreads, 1);
+    rounding = 0;
+    count_rounding(live, LIVE);
+    check_snapshot();
+}
+
+static void test_destroyed(void **state) {
+    (void)state;
+    struct arena *arena = arenas_create(NULL);
+    void *object;
+    assert_int_equal(arena_fill(arena, 5, &object, 1), 1);
+    assert_true(arenas_destroy(arena));
+    struct snapshot *now = snapshot_take();
+    assert_null(snapshot_arena(now, arena->index));
+    const struct arena_snapshot *destroyed = snapshot_arena(now, SNAPSHOT_DESTROYED);
+    assert_non_null(destroyed);
+    assert_int_equal(destroyed->bins[4].nmalloc, 1);
+    assert_int_equal(destroyed->bins[4].ndalloc, 1);
+    assert_int_equal(destroyed->resident, 0);
+    snapshot_drop(now);
+}
+
+static void test_memory_is_used_again(void **state) {
+    (void)state;
+    snapshot_drop(snapshot_take());
+    size_t before = meta_allocated_bytes();
+    for (unsigned i = 0; i < 10; i++) {
+        snapshot_drop(snapshot_take());
+    }
+    assert_int_equal(meta_allocated_bytes(), before);
+}
+
+static void test_reset_of_locks(void **state) {
+    (void)state;
+    struct snapshot *now = snapshot_take();
+    assert_true(now->merged->mutexes[MUTEX_LARGE].num_ops > 1000);
+    assert_true(now->merged->mutexes[MUTEX_LARGE].num_owner_switch > 0);
+    snapshot_drop(now);
+    snapshot_reset_locks();
+    now = snapshot_take();
+    assert_true(now->merged->mutexes[MUTEX_LARGE].num_ops < 100);
+    assert_true(now->merged->bins[1].mutex.num_ops < 100);
+    snapshot_drop(now);
+}
+
+static void test_page_classes(void **state) {
+    (void)state;
+    for (unsigned i = 0; i + 1 < NPAGE_CLASSES; i++) {
+        size_t size = detail_page_class_size(i);
+        assert_int_equal(detail_page_class(size), i);
+        assert_int_equal(detail_page_class(size + purge_page_size), i + 1);
+    }
+    assert_int_equal(detail_page_class(0), 0);
 }
 
 int main(void) {
     unit_start();
-    ashlar_free(ashlar_malloc(1));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_identity),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_destroyed),      cmocka_unit_test(test_memory_is_used_again),
+        cmocka_unit_test(test_reset_of_locks), cmocka_unit_test(test_page_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
