@@ -14,6 +14,6 @@ set(ASHLAR_SOURCES_CACHE
     cache/thread_control.c cache/tcaches.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c alloc/extended.c)
 set(ASHLAR_SOURCES_STATS stats/totals.c stats/snapshot.c stats/detail.c stats/report.c)
-set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_version.c ctl/ctl_option.c ctl/ctl_arenas.c ctl/ctl_stats.c
-    ctl/ctl_experimental.c)
+set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_version.c ctl/ctl_option.c ctl/ctl_thread.c
+    ctl/ctl_arenas.c ctl/ctl_stats.c ctl/ctl_experimental.c)
 set(ASHLAR_SOURCES_API api/malloc.c api/mallocx.c api/mallctl.c api/override_cxx.c api/cxx.c api/init.c api/fork.c)

@@ -30,6 +30,7 @@ enum ctl_type {
     CTL_POINTER,
     CTL_INDEX_OF_POINTER, /* in: a pointer; out: an unsigned */
     CTL_CONFIG,           /* in: a struct ctl_arena_config; out: an unsigned */
+    CTL_BATCH,            /* in: a struct ctl_batch; out: a size_t */
     CTL_OWN_SIZES,        /* the function looks at the sizes itself */
     CTL_NTYPES,
 };
@@ -55,6 +56,10 @@ enum ctl_flags {
 enum ctl_level_id {
     LEVEL_ROOT,
     LEVEL_THREAD,
+    LEVEL_THREAD_TCACHE,
+    LEVEL_THREAD_NCACHED_MAX,
+    LEVEL_THREAD_PEAK,
+    LEVEL_TCACHE,
     LEVEL_THREAD_PROF,
     LEVEL_CONFIG,
     LEVEL_OPT,
@@ -68,6 +73,7 @@ enum ctl_level_id {
     LEVEL_PROF_LEXTENT,
     LEVEL_APPROXIMATE,
     LEVEL_EXPERIMENTAL,
+    LEVEL_EXPERIMENTAL_ARENAS,
     LEVEL_HOOKS,
     LEVEL_PROF_RECENT,
     CTL_NLEVELS,
@@ -82,6 +88,22 @@ enum ctl_function_id {
     DO_CONFIG_DEBUG,
     DO_CONFIG_MALLOC_CONF,
     DO_OPTION,
+    DO_THREAD_ARENA,
+    DO_THREAD_ALLOCATED,
+    DO_THREAD_DEALLOCATED,
+    DO_THREAD_ALLOCATEDP,
+    DO_THREAD_DEALLOCATEDP,
+    DO_THREAD_PEAK_READ,
+    DO_THREAD_PEAK_RESET,
+    DO_THREAD_IDLE,
+    DO_THREAD_TCACHE_ENABLED,
+    DO_THREAD_TCACHE_MAX,
+    DO_THREAD_TCACHE_FLUSH,
+    DO_THREAD_NCACHED_MAX,
+    DO_THREAD_SET_NCACHED_MAX,
+    DO_TCACHE_CREATE,
+    DO_TCACHE_FLUSH,
+    DO_TCACHE_DESTROY,
     DO_ARENA_INITIALIZED,
     DO_ARENA_DECAY,
     DO_ARENA_PURGE,
@@ -104,6 +126,8 @@ enum ctl_function_id {
     DO_BIN_SLAB_SIZE,
     DO_LEXTENT_SIZE,
     DO_ACTIVE,
+    DO_PACTIVEP,
+    DO_BATCH_ALLOC,
     DO_SAFETY_CHECK_ABORT,
     CTL_NFUNCTIONS,
 };
@@ -150,6 +174,14 @@ struct ctl_arena_config {
     bool metadata_use_hooks;
 };
 
+/* What experimental.batch_alloc is given. */
+struct ctl_batch {
+    void **objects;
+    size_t n;
+    size_t request;
+    int flags;
+};
+
 union ctl_value {
     bool b;
     unsigned u;
@@ -161,6 +193,7 @@ union ctl_value {
     const char *text;
     void *pointer;
     void (*hook)(const char *text);
+    struct ctl_batch batch;
     struct ctl_arena_config config; /* `hooks` is where `pointer` is */
 };
 
@@ -196,6 +229,14 @@ enum ctl_type ctl_option_type(const struct opt_row *row);
 
 ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf, ctl_option;
 
+/* ---- ctl_thread.c ---- */
+
+ctl_function ctl_thread_arena, ctl_thread_allocated, ctl_thread_deallocated, ctl_thread_allocatedp,
+    ctl_thread_deallocatedp, ctl_thread_peak_read, ctl_thread_peak_reset, ctl_thread_idle,
+    ctl_thread_tcache_enabled, ctl_thread_tcache_max, ctl_thread_tcache_flush,
+    ctl_thread_ncached_max, ctl_thread_set_ncached_max, ctl_tcache_create, ctl_tcache_flush,
+    ctl_tcache_destroy;
+
 /* ---- ctl_arenas.c ---- */
 
 ctl_function ctl_arena_initialized, ctl_arena_decay, ctl_arena_purge, ctl_arena_reset,
@@ -209,7 +250,7 @@ ctl_function ctl_active;
 
 /* ---- ctl_experimental.c ---- */
 
-ctl_function ctl_safety_check_abort;
+ctl_function ctl_pactivep, ctl_batch_alloc, ctl_safety_check_abort;
 
 /* Arenas that exist, or will when threads need them, have numbers below. */
 unsigned ctl_arenas_end(void);

@@ -14,7 +14,7 @@
 #include "pages/pages.h"
 
 enum { R = CTL_READ, W = CTL_WRITE, RW = CTL_READ | CTL_WRITE };
-enum { INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMENTAL };
+enum { OWN = CTL_UNLOCKED, INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMENTAL };
 
 /* clang-format off */
 static const struct ctl_row top[] = {
@@ -23,6 +23,7 @@ static const struct ctl_row top[] = {
     {"thread", CTL_NODE, 0, LEVEL_THREAD, 0, CTL_HELP("")},
     {"config", CTL_NODE, 0, LEVEL_CONFIG, 0, CTL_HELP("")},
     {"opt", CTL_NODE, 0, LEVEL_OPT, 0, CTL_HELP("")},
+    {"tcache", CTL_NODE, 0, LEVEL_TCACHE, 0, CTL_HELP("")},
     {"arena", CTL_NODE, 0, LEVEL_ARENA, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_ARENAS, 0, CTL_HELP("")},
     {"prof", CTL_NODE, 0, LEVEL_PROF, 0, CTL_HELP("")},
@@ -32,6 +33,58 @@ static const struct ctl_row top[] = {
 
 static const struct ctl_row thread[] = {
     {"prof", CTL_NODE, 0, LEVEL_THREAD_PROF, 0, CTL_HELP("")},
+    {"arena", CTL_UNSIGNED, RW | OWN, DO_THREAD_ARENA, 0, CTL_HELP(
+     "The arena that the calling thread allocates from. Automatic ones are created if need be. From "
+     "a manual one it gets nothing but objects of that arena. `EFAULT`: there is no such arena.")},
+    {"allocated", CTL_U64, R | OWN, DO_THREAD_ALLOCATED, 0, CTL_HELP(
+     "Usable bytes that the thread has allocated so far; exact.")},
+    {"allocatedp", CTL_POINTER, R | OWN, DO_THREAD_ALLOCATEDP, 0, CTL_HELP(
+     "`uint64_t *`: where that number is. From here on it is exact after every call, and the thread's "
+     "calls take a few nanoseconds more.")},
+    {"deallocated", CTL_U64, R | OWN, DO_THREAD_DEALLOCATED, 0, CTL_HELP(
+     "Usable bytes that the thread has freed so far; exact.")},
+    {"deallocatedp", CTL_POINTER, R | OWN, DO_THREAD_DEALLOCATEDP, 0, CTL_HELP(
+     "`uint64_t *`: where that number is; as thread.allocatedp.")},
+    {"tcache", CTL_NODE, 0, LEVEL_THREAD_TCACHE, 0, CTL_HELP("")},
+    {"peak", CTL_NODE, 0, LEVEL_THREAD_PEAK, 0, CTL_HELP("")},
+    {"idle", CTL_VOID, OWN, DO_THREAD_IDLE, 0, CTL_HELP(
+     "The thread will do nothing for a while: its cache is emptied, and if its arena serves no other "
+     "thread, that arena's unused memory is given back.")},
+};
+
+static const struct ctl_row thread_tcache[] = {
+    {"enabled", CTL_BOOL, RW | OWN, DO_THREAD_TCACHE_ENABLED, 0, CTL_HELP(
+     "The calling thread has a cache. Switching it off empties it.")},
+    {"max", CTL_SIZE, RW | OWN, DO_THREAD_TCACHE_MAX, 0, CTL_HELP(
+     "Largest object it caches; what is written is rounded up to a class, 32768 at most.")},
+    {"flush", CTL_VOID, OWN, DO_THREAD_TCACHE_FLUSH, 0, CTL_HELP(
+     "Sends all that it caches home to the arenas. `EFAULT` if it has no cache.")},
+    {"ncached_max", CTL_NODE, 0, LEVEL_THREAD_NCACHED_MAX, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row thread_ncached_max[] = {
+    {"read_sizeclass", CTL_SIZE, RW | OWN, DO_THREAD_NCACHED_MAX, 0, CTL_HELP(
+     "The most objects it caches of the size given; 0: of this size none.")},
+    {"write", CTL_STRING, W | OWN, DO_THREAD_SET_NCACHED_MAX, 0, CTL_HELP(
+     "`char *`: sets that, as `from-to:count`, several with `|` between them; made even, 248 at most. "
+     "`ENOENT` if it has no cache.")},
+};
+
+static const struct ctl_row thread_peak[] = {
+    {"read", CTL_U64, R | OWN, DO_THREAD_PEAK_READ, 0, CTL_HELP(
+     "The most that allocated - deallocated has been above what it was at the last reset. Exact from "
+     "the first use on, which makes the thread's calls take a few nanoseconds more.")},
+    {"reset", CTL_VOID, OWN, DO_THREAD_PEAK_RESET, 0, CTL_HELP("Begins that anew.")},
+};
+
+static const struct ctl_row tcache[] = {
+    {"create", CTL_UNSIGNED, R | CTL_CREATES, DO_TCACHE_CREATE, 0, CTL_HELP(
+     "Makes a cache for MALLOCX_TCACHE and returns its number. `EFAULT`: no memory, or no number "
+     "left of 4094.")},
+    {"flush", CTL_UNSIGNED, W, DO_TCACHE_FLUSH, 0, CTL_HELP(
+     "Sends all that such a cache holds home. `EFAULT`: there is no such cache.")},
+    {"destroy", CTL_UNSIGNED, W, DO_TCACHE_DESTROY, 0, CTL_HELP(
+     "The same, and the next cache created gets the number.")},
 };
 
 static const struct ctl_row thread_prof[] = {
@@ -178,10 +231,19 @@ static const struct ctl_row approximate[] = {
 
 static const struct ctl_row experimental[] = {
     {"hooks", CTL_NODE, 0, LEVEL_HOOKS, 0, CTL_HELP("")},
+    {"arenas", CTL_NODE, 0, LEVEL_EXPERIMENTAL_ARENAS, 0, CTL_HELP("")},
     {"arenas_create_ext", CTL_CONFIG, RW | CTL_CREATES | EXPERIMENTAL, DO_ARENAS_CREATE, 0, CTL_HELP(
      "arenas.create, given `struct {extent_hooks_t *hooks; bool metadata_use_hooks;}`. Metadata "
      "never comes from hooks here, whatever the second field says.")},
+    {"batch_alloc", CTL_BATCH, RW | CTL_CREATES | CTL_UNLOCKED | EXPERIMENTAL, DO_BATCH_ALLOC, 0, CTL_HELP(
+     "Allocates many objects of one size, given `struct {void **ptrs; size_t num, size; int flags;}` "
+     "with the flags of mallocx; their addresses go into ptrs. Returns a size_t: how many there are.")},
     {"prof_recent", CTL_NODE, 0, LEVEL_PROF_RECENT, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row experimental_arenas[] = {
+    {"pactivep", CTL_POINTER, R | EXPERIMENTAL, DO_PACTIVEP, 0, CTL_HELP(
+     "`size_t *`: where the number of pages in the arena's slabs and large objects is kept.")},
 };
 
 static const struct ctl_row hooks[] = {
@@ -212,6 +274,10 @@ static const struct ctl_row prof_recent[] = {
 const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_ROOT] = LEVEL(top, INDEX_NONE, 0),
     [LEVEL_THREAD] = LEVEL(thread, INDEX_NONE, 0),
+    [LEVEL_THREAD_TCACHE] = LEVEL(thread_tcache, INDEX_NONE, 0),
+    [LEVEL_THREAD_NCACHED_MAX] = LEVEL(thread_ncached_max, INDEX_NONE, 0),
+    [LEVEL_THREAD_PEAK] = LEVEL(thread_peak, INDEX_NONE, 0),
+    [LEVEL_TCACHE] = LEVEL(tcache, INDEX_NONE, 0),
     [LEVEL_THREAD_PROF] = LEVEL(thread_prof, INDEX_NONE, 0),
     [LEVEL_CONFIG] = LEVEL(config, INDEX_NONE, 0),
     [LEVEL_OPT] = {NULL, 0, INDEX_NONE, 0},
@@ -225,6 +291,7 @@ const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_PROF_LEXTENT] = LEVEL(prof_class, INDEX_LEXTENT, 0),
     [LEVEL_APPROXIMATE] = LEVEL(approximate, INDEX_NONE, 0),
     [LEVEL_EXPERIMENTAL] = LEVEL(experimental, INDEX_NONE, 0),
+    [LEVEL_EXPERIMENTAL_ARENAS] = LEVEL(experimental_arenas, INDEX_ARENA, 0),
     [LEVEL_HOOKS] = LEVEL(hooks, INDEX_NONE, 0),
     [LEVEL_PROF_RECENT] = LEVEL(prof_recent, INDEX_NONE, 0),
 };
@@ -243,6 +310,7 @@ const struct ctl_type_sizes ctl_types[CTL_NTYPES] = {
     [CTL_POINTER] = {sizeof(void *), sizeof(void *)},
     [CTL_INDEX_OF_POINTER] = {sizeof(unsigned), sizeof(void *)},
     [CTL_CONFIG] = {sizeof(unsigned), sizeof(struct ctl_arena_config)},
+    [CTL_BATCH] = {sizeof(size_t), sizeof(struct ctl_batch)},
     [CTL_OWN_SIZES] = {0, 0},
 };
 

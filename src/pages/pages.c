@@ -10,6 +10,7 @@
 #include "base/upcall.h"
 #include "meta/pool.h"
 #include "pages/hooked.h"
+#include "pages/purge.h"
 
 enum { KEPT_EMPTY_CHUNKS = 1, HOOK_TRIES = 8 };
 
@@ -121,9 +122,17 @@ static void drop_if_empty(struct pages *pages, struct chunk *chunk) {
     }
 }
 
+/* In granules, and in pages for whoever has the address of that number. */
+static void count_granules(struct pages *pages, ptrdiff_t change) {
+    gauge_add(&pages->nactive, change);
+    size_t bytes = gauge_read(&pages->nactive) << LG_GRANULE;
+    atomic_store_explicit(&pages->active_pages, bytes >> lg_floor(purge_page_size),
+                          memory_order_relaxed);
+}
+
 /* Granules of cut chunks that begin or end to be in runs. */
 static void count_active(struct pages *pages, ptrdiff_t n) {
-    gauge_add(&pages->nactive, n);
+    count_granules(pages, n);
     gauge_add(&pages->ncut_active, n);
 }
 
@@ -365,7 +374,7 @@ static void give_chunks(struct pages *pages, struct chunk *head, size_t from, si
     }
     give(pages, head + from, to - from);
     gauge_add(&pages->nchunks, -(ptrdiff_t)(to - from));
-    gauge_add(&pages->nactive, -(ptrdiff_t)((to - from) * CHUNK_GRANULES));
+    count_granules(pages, -(ptrdiff_t)((to - from) * CHUNK_GRANULES));
 }
 
 /* The chunk after the whole ones gets a tail run of n granules. */
@@ -418,7 +427,7 @@ struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, b
         head->nchunks = (uint32_t)whole;
         head->tail_granules = (uint8_t)tail;
         gauge_add(&pages->nchunks, (ptrdiff_t)whole);
-        gauge_add(&pages->nactive, (ptrdiff_t)(whole * CHUNK_GRANULES));
+        count_granules(pages, (ptrdiff_t)(whole * CHUNK_GRANULES));
     }
     lock_release(&pages->lock);
     return head;
@@ -452,13 +461,13 @@ static void shrink_big(struct pages *pages, struct chunk *head, size_t whole, un
         struct chunk *end = head + whole;
         end->dirty = ALL_GRANULES;
         gauge_add(&pages->nchunks, -1);
-        gauge_add(&pages->nactive, -(ptrdiff_t)CHUNK_GRANULES);
+        count_granules(pages, -(ptrdiff_t)CHUNK_GRANULES);
         given++;
         bool zeroed;
         if (!begin_tail(pages, end, tail, &zeroed)) {
             make_body(end, head, pages); /* no descriptors for it: it stays a whole one */
             gauge_add(&pages->nchunks, 1);
-            gauge_add(&pages->nactive, CHUNK_GRANULES);
+            count_granules(pages, CHUNK_GRANULES);
             whole++;
             tail = 0;
         }
@@ -504,7 +513,7 @@ static bool grow_big(struct pages *pages, struct chunk *head, size_t whole, unsi
         make_body(&head[i], head, pages);
     }
     gauge_add(&pages->nchunks, (ptrdiff_t)(whole - old_whole));
-    gauge_add(&pages->nactive, (ptrdiff_t)((whole - old_whole) * CHUNK_GRANULES));
+    count_granules(pages, (ptrdiff_t)((whole - old_whole) * CHUNK_GRANULES));
     return true;
 }
 

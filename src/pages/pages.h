@@ -65,6 +65,7 @@ struct pages {
     _Atomic uint64_t nruns;                 /* runs ever allocated, and their granules */
     _Atomic uint64_t nrun_granules;
     _Atomic size_t nactive;                 /* granules in runs and big objects */
+    _Atomic size_t active_pages;            /* the same in pages, rounded down */
     _Atomic size_t nstate[PAGE_STATES + 1]; /* dirty, muzzy, pinned granules in cut chunks */
     _Atomic bool immediate;                 /* dirty_decay_ms is 0 */
     _Atomic uint64_t next_decay_ns;

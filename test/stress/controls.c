@@ -47,6 +47,7 @@ struct control {
 static struct control controls[MAX_CONTROLS];
 static unsigned ncontrols;
 static struct stress stress;
+static unsigned nautomatic; /* arenas below this number are not created and destroyed here */
 
 struct worker {
     pthread_t thread;
@@ -115,7 +116,7 @@ static bool ends_with(const char *text, const char *end) {
 
 static bool is_readable(const struct control *c) {
     return c->access[0] == 'r' && strcmp(c->type, "own") != 0 && strcmp(c->type, "index") != 0 &&
-           strstr(c->pattern, "create") == NULL;
+           strstr(c->pattern, "create") == NULL && strstr(c->pattern, "read_sizeclass") == NULL;
 }
 
 static void read_control(struct prng *prng, const struct control *c) {
@@ -159,7 +160,7 @@ static bool random_value(struct prng *prng, const struct control *c, void *value
     } else if (ends_with(c->pattern, "_decay_ms")) {
         *(ssize_t *)value = decays[prng_below(prng, ARRAY_LEN(decays))];
     } else if (is(c, "thread.arena")) {
-        *(unsigned *)value = (unsigned)prng_below(prng, 4);
+        *(unsigned *)value = (unsigned)prng_below(prng, nautomatic);
     } else if (is(c, "thread.tcache.max")) {
         *(size_t *)value = prng_below(prng, 40 * KIB);
     } else if (is(c, "max_background_threads")) {
@@ -263,15 +264,47 @@ static int act(const char *pattern, unsigned arena) {
     return t_mallctl(name, NULL, NULL, NULL, 0);
 }
 
+/* Objects of an arena, through a cache of our own or through none; each is where it was asked for. */
+static void use_arena(struct prng *prng, unsigned arena, int cache) {
+    void *objects[64];
+    for (unsigned i = 0; i < ARRAY_LEN(objects); i++) {
+        int flags = (int)((arena + 1) << 20) | cache;
+        objects[i] = t_mallocx(1 + prng_size(prng, 100 * KIB), flags);
+        if (objects[i] == NULL) {
+            EXPECT(stress_address_space_is_limited(), "mallocx");
+            continue;
+        }
+        unsigned found;
+        size_t length = sizeof(found);
+        EXPECT(t_mallctl("arenas.lookup", &found, &length, &objects[i], sizeof(void *)) == 0,
+               "arenas.lookup");
+        EXPECT(found == arena, "arena %u instead of %u", found, arena);
+        if (prng_one_in(prng, 2)) {
+            t_dallocx(objects[i], cache);
+        }
+    }
+}
+
+static unsigned create(const char *name) {
+    unsigned number;
+    size_t length = sizeof(number);
+    EXPECT(t_mallctl(name, &number, &length, NULL, 0) == 0, "%s", name);
+    return number;
+}
+
+/* What is not freed ends with the arena; the cache that held its objects ends before. */
 static void *come_and_go(void *argument) {
     struct worker *worker = argument;
     do {
-        unsigned arena;
-        size_t length = sizeof(arena);
-        EXPECT(t_mallctl("arenas.create", &arena, &length, NULL, 0) == 0, "no arena");
+        unsigned arena = create("arenas.create");
+        unsigned cache = create("tcache.create");
         for (unsigned i = 0; i < prng_below(&worker->prng, 3); i++) {
+            use_arena(&worker->prng, arena, 1 << 8);
             EXPECT(act("arena.%u.reset", arena) == 0, "resetting arena %u", arena);
         }
+        use_arena(&worker->prng, arena, (int)(cache + 2) << 8);
+        EXPECT(t_mallctl("tcache.flush", NULL, NULL, &cache, sizeof(cache)) == 0, "flushing");
+        EXPECT(t_mallctl("tcache.destroy", NULL, NULL, &cache, sizeof(cache)) == 0, "destroying");
         EXPECT(act("arena.%u.destroy", arena) == 0, "destroying arena %u", arena);
         worker->steps++;
     } while (stress_goes_on(&stress, 0, 1));
@@ -291,6 +324,8 @@ int main(int argc, char **argv) {
     static struct worker workers[THREADS];
     stress = stress_begin(argc, argv, "controls");
     read_list();
+    size_t length = sizeof(nautomatic);
+    EXPECT(t_mallctl("opt.narenas", &nautomatic, &length, NULL, 0) == 0, "opt.narenas");
     struct prng seeds = {stress.seed};
     for (unsigned i = 0; i < THREADS; i++) {
         workers[i].prng = prng_fork(&seeds, i);
