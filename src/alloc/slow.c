@@ -11,6 +11,7 @@
 #include "alloc/fast.h"
 #include "cache/event.h"
 #include "cache/exchange.h"
+#include "cache/thread_control.h"
 #include "heap/arenas.h"
 #include "heap/large.h"
 #include "opt/opt.h"
@@ -48,6 +49,12 @@ void *slow_malloc_from(struct thread *thread, struct arena *arena, unsigned clas
     return object;
 }
 
+static inline void follow_cpu(struct thread *thread) {
+    if (unlikely(opts.percpu_arena != PERCPU_OFF)) {
+        thread_follow_cpu(thread);
+    }
+}
+
 NOINLINE void *slow_malloc(unsigned class) {
     struct thread *thread = thread_enter();
     if (thread == NULL) {
@@ -60,6 +67,7 @@ NOINLINE void *slow_malloc(unsigned class) {
     void *object = cache_pop(bin); /* it may be the shadow's, or brought by setting the thread up */
     if (object == NULL) {
         event_tick(thread, 1);
+        follow_cpu(thread);
         if (!exchange_refill(thread, class)) {
             return slow_malloc_from(thread, thread->arena, class);
         }
@@ -118,9 +126,12 @@ static struct arena *arena_for_large(const struct thread *thread, size_t request
 
 static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
     struct thread *thread = thread_enter();
-    return likely(thread != NULL) ? slow_malloc_large_from(thread, arena_for_large(thread, request),
-                                                           request, alignment, zero)
-                                  : slow_no_memory();
+    if (unlikely(thread == NULL)) {
+        return slow_no_memory();
+    }
+    follow_cpu(thread);
+    struct arena *arena = arena_for_large(thread, request);
+    return slow_malloc_large_from(thread, arena, request, alignment, zero);
 }
 
 /* A run this thread freed a moment ago; threads keep none while the options zero and junk are on. */

@@ -44,6 +44,15 @@ bool thread_bind(struct thread *thread, struct arena *arena) {
     return true;
 }
 
+void thread_follow_cpu(struct thread *thread) {
+    if (thread != &gone_thread && !thread->strict) {
+        struct arena *arena = arenas_of_cpu();
+        if (arena != NULL) {
+            thread_bind(thread, arena);
+        }
+    }
+}
+
 /* ---- the cache --------------------------------------------------------------------------------- */
 
 /* Magazines are as the old limits allowed. */

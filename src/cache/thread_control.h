@@ -17,6 +17,10 @@
  * destroyed, there is no memory, or nothing can be changed. */
 bool thread_bind(struct thread *thread, struct arena *arena);
 
+/* Option percpu_arena: before new memory is taken, the thread goes to the arena of its CPU, unless it is
+ * bound to a manual one. */
+void thread_follow_cpu(struct thread *thread);
+
 /* Caching on or off; off sends home what is cached. false: nothing can be changed. */
 bool thread_set_caching(struct thread *thread, bool on);
 

@@ -52,12 +52,22 @@ unsigned arenas_count(void) {
     return atomic_load_explicit(&count, memory_order_acquire);
 }
 
+static unsigned default_narenas(unsigned ncpus) {
+    switch (opts.percpu_arena) {
+    case PERCPU_EACH:
+        return ncpus;
+    case PERCPU_PHYSICAL:
+        return (ncpus + 1) / 2;
+    default:
+        return ncpus == 1 ? 1 : 2 * ncpus;
+    }
+}
+
 /* Asking for the CPUs costs system calls, so it waits until a second thread appears. */
 unsigned arenas_limit(void) {
     unsigned n = atomic_load_explicit(&limit, memory_order_relaxed);
     if (n == 0) {
-        unsigned ncpus = os_cpu_count();
-        n = opts.narenas != 0 ? opts.narenas : ncpus == 1 ? 1 : 2 * ncpus;
+        n = opts.narenas != 0 ? opts.narenas : default_narenas(os_cpu_count());
         n = n < ARENAS_MAX ? n : ARENAS_MAX - 1;
         atomic_store_explicit(&limit, n, memory_order_relaxed);
     }
@@ -289,6 +299,10 @@ struct arena *arenas_bind(void) {
     atomic_fetch_add_explicit(&best->nthreads, 1, memory_order_relaxed);
     lock_release(&arenas_lock);
     return best;
+}
+
+struct arena *arenas_of_cpu(void) {
+    return arenas_auto(os_current_cpu() % arenas_limit());
 }
 
 bool arenas_bind_to(struct arena *arena) {

@@ -62,6 +62,8 @@ void arenas_rename(struct arena *arena, const char *name);
 /* Counts the calling thread in and out. */
 struct arena *arenas_bind(void);
 void arenas_unbind(struct arena *arena);
+/* The arena of the CPU the thread runs on (option percpu_arena), created if need be; NULL: no memory. */
+struct arena *arenas_of_cpu(void);
 /* Counts a thread in at an arena of its choice; false when that one has just been destroyed. */
 bool arenas_bind_to(struct arena *arena);
 /* In the child of a fork, whose only thread counts itself in again. */

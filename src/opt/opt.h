@@ -34,6 +34,13 @@ enum opt_zero_realloc {
     ZERO_REALLOC_ABORT,
 };
 
+/* Whether a thread's arena is the one of the CPU it runs on. */
+enum opt_percpu_arena {
+    PERCPU_OFF,
+    PERCPU_EACH,    /* one per CPU */
+    PERCPU_PHYSICAL /* CPUs i and i + n / 2, usually threads of one core, share one */
+};
+
 /* Meaning, range and default of each field: its row in opt_table.c. */
 struct opts {
     int64_t dirty_decay_ms; /* -1: never purge */
@@ -44,6 +51,7 @@ struct opts {
     size_t oversize_threshold; /* bytes; 0: none is too large */
     size_t max_background_threads;
     unsigned narenas;           /* 0: computed from the CPUs */
+    unsigned percpu_arena;      /* an enum opt_percpu_arena */
     unsigned junk;              /* bits of enum opt_junk */
     unsigned zero_realloc;      /* an enum opt_zero_realloc */
     unsigned background_thread; /* an enum opt_background */

@@ -34,6 +34,12 @@ static const struct opt_word junk_words[] = {
 static const struct opt_word page_size_words[] = {
     {"0", 0}, {"4096", 4096}, {"16384", 16384}, {"65536", 65536}, {NULL, 0},
 };
+static const struct opt_word percpu_words[] = {
+    {"disabled", PERCPU_OFF},
+    {"percpu", PERCPU_EACH},
+    {"phycpu", PERCPU_PHYSICAL},
+    {NULL, 0},
+};
 static const struct opt_word zero_realloc_words[] = {
     {"alloc", ZERO_REALLOC_ALLOC},
     {"free", ZERO_REALLOC_FREE},
@@ -75,6 +81,10 @@ const struct opt_row opt_rows[] = {
      "keeps nothing dirty; 0 for none."},
     {"page_size", OPT_WORD_SIZE, FIELD(page_size), 0, 65536, 0, OPT_OURS, page_size_words,
      "Page size in bytes to work with, for tests; 0 asks the system."},
+    {"percpu_arena", OPT_WORD, FIELD(percpu_arena), 0, PERCPU_PHYSICAL, PERCPU_OFF, OPT_STRICT,
+     percpu_words,
+     "Arenas belong to CPUs, and a thread takes new memory from that of the CPU it runs on (percpu), "
+     "or of a pair of CPUs that are one core (phycpu)."},
     {"retain", OPT_BOOL, FIELD(retain), 0, 1, 1, OPT_STRICT, bool_words,
      "Keep address space that is no longer used instead of unmapping it."},
     {"stats_print", OPT_BOOL, FIELD(stats_print), 0, 1, 0, OPT_STRICT, bool_words,
@@ -135,7 +145,6 @@ const char *const opt_foreign_keys[] = {
     "metadata_thp",
     "mutex_max_spin",
     "narenas_ratio",
-    "percpu_arena",
     "process_madvise_max_batch",
     "prof",
     "prof_accum",

@@ -81,6 +81,9 @@ static inline uintptr_t os_thread_token(void) {
 void os_wait(const uint32_t *word, uint32_t expected);
 void os_wake_one(const uint32_t *word);
 
+/* Number of the CPU the thread runs on, 0 where that is not known; it may be another one a moment later. */
+unsigned os_current_cpu(void);
+
 /* Sleeps about so long; not a cancellation point. */
 void os_sleep_us(unsigned us);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -66,6 +67,13 @@ unsigned os_address_bits(void) {
     uintptr_t first_stack = getauxval(AT_RANDOM);
     highest = first_stack > highest ? first_stack : highest;
     return lg_floor(highest) + 1;
+}
+
+unsigned os_current_cpu(void) {
+    int saved = errno;
+    int cpu = sched_getcpu();
+    errno = saved;
+    return cpu < 0 ? 0 : (unsigned)cpu;
 }
 
 void os_sleep_us(unsigned us) {
