@@ -146,4 +146,7 @@ void arena_move_counters(struct arena *arena, struct arena *totals) {
         move_bin(&arena->bins[class], &totals->bins[class]);
     }
     move_pages(&arena->pages, &totals->pages);
+    purge_suspend(&arena->pages);
+    move_lock(&arena->pages.purge_lock, &totals->pages.purge_lock);
+    purge_resume(&arena->pages);
 }
