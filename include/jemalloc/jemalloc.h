@@ -239,13 +239,13 @@ je_malloc_usable_size(JEMALLOC_USABLE_SIZE_CONST void *ptr) JEMALLOC_CXX_THROW;
 
 /* ---- the extended interface: the flags are MALLOCX_...() joined by | ---- */
 
-/* An object of at least size bytes; NULL and ENOMEM when there is no memory, no such arena or no such
- * cache. Size 0 is taken as 1. */
+/* An object of at least size bytes; NULL and ENOMEM when there is no memory, NULL and EINVAL when there
+ * is no such arena or cache. Size 0 is taken as 1. */
 JEMALLOC_EXPORT JEMALLOC_ALLOCATOR JEMALLOC_RESTRICT_RETURN void JEMALLOC_NOTHROW *
 je_mallocx(size_t size, int flags) JEMALLOC_ATTR(malloc) JEMALLOC_ALLOC_SIZE(1);
 
 /* Resizes the object, moving it if need be. With MALLOCX_ZERO, bytes beyond the old usable size are zero.
- * NULL and ENOMEM on failure, when the object is as it was. */
+ * NULL and the same errors on failure, when the object is as it was. */
 JEMALLOC_EXPORT JEMALLOC_ALLOCATOR JEMALLOC_RESTRICT_RETURN void JEMALLOC_NOTHROW *
 je_rallocx(void *ptr, size_t size, int flags) JEMALLOC_ALLOC_SIZE(2);
 
