@@ -57,6 +57,7 @@ static void for_own_spaces(lock_action *action) {
 static void for_outer(lock_action *action) {
     action(&init_lock);
     action(&ctl_lock);
+    action(&ctl_epoch_lock);
     action(&threads_lock);
     action(&arenas_lock);
 }

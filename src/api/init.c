@@ -15,11 +15,13 @@
 #include "base/upcall.h"
 #include "cache/depot.h"
 #include "cache/thread.h"
+#include "ctl/ctl.h"
 #include "heap/arenas.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "os/os.h"
 #include "stats/report.h"
+#include "stats/snapshot.h"
 
 enum { LINK_TEXT = 4096, STDERR = 2 };
 
@@ -68,6 +70,7 @@ static bool start_locked(void) {
         return false;
     }
     depots_init();
+    snapshot_locks[MUTEX_CTL] = &ctl_lock;
     fork_register();
     return true;
 }

@@ -12,11 +12,13 @@
 #include "cache/thread.h"
 #include "ctl/ctl_internal.h"
 #include "heap/arenas.h"
+#include "stats/detail.h"
 
 struct lock ctl_lock = {.rank = RANK_CTL};
 static struct thread *const *_Atomic holder; /* whose this_thread; NULL: nobody's */
 
 static ctl_function *const functions[CTL_NFUNCTIONS] = {
+    [DO_FIELD] = ctl_field,
     [DO_CONSTANT] = ctl_constant,
     [DO_VERSION] = ctl_version,
     [DO_CONFIG_DEBUG] = ctl_config_debug,
@@ -59,6 +61,12 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_BIN_NREGS] = ctl_bin_nregs,
     [DO_BIN_SLAB_SIZE] = ctl_bin_slab_size,
     [DO_LEXTENT_SIZE] = ctl_lextent_size,
+    [DO_EPOCH] = ctl_epoch,
+    [DO_LIVE_FIELD] = ctl_live_field,
+    [DO_STATS_DSS] = ctl_stats_dss,
+    [DO_DETAIL] = ctl_detail,
+    [DO_RUN_HISTOGRAM] = ctl_run_histogram,
+    [DO_MUTEXES_RESET] = ctl_mutexes_reset,
     [DO_ACTIVE] = ctl_active,
     [DO_PACTIVEP] = ctl_pactivep,
     [DO_BATCH_ALLOC] = ctl_batch_alloc,
@@ -73,23 +81,26 @@ struct place {
     bool number;                   /* the level's number comes next */
 };
 
-static bool take_arena(struct ctl_call *c, enum ctl_index index, size_t number) {
+static bool take_arena(struct ctl_call *c, size_t number) {
     unsigned end = ctl_arenas_end();
     if (number > end && number != CTL_ARENAS_ALL && number != CTL_ARENAS_DESTROYED) {
         return false;
     }
     c->arena = number == end ? CTL_ARENAS_ALL : (unsigned)number; /* the old way to say all */
     c->of_arena = true;
-    return index == INDEX_ARENA;
+    return true;
 }
 
 static bool take_number(struct ctl_call *c, const struct ctl_level *level, size_t number) {
     static const unsigned ends[] = {
         [INDEX_BIN] = NCLASSES - 1,
         [INDEX_LEXTENT] = NLEXTENTS,
+        [INDEX_EXTENT] = NPAGE_CLASSES,
+        [INDEX_HPA_ALLOC] = CTL_HPA_ALLOC_ROWS,
+        [INDEX_HPA_NONFULL] = NONFULL_CLASSES,
     };
-    if (level->index == INDEX_ARENA || level->index == INDEX_STATS_ARENA) {
-        return take_arena(c, level->index, number);
+    if (level->index == INDEX_ARENA) {
+        return take_arena(c, number);
     }
     c->index = (unsigned)number;
     c->offset += number * level->stride;
@@ -236,7 +247,7 @@ static int use(struct ctl_call *c) {
         memcpy(&c->given, c->newp, sizes->in);
         c->in = &c->given;
     }
-    error = c->row->next == DO_FIELD ? ENOENT : carry_out(c);
+    error = carry_out(c);
     if (error == 0 && reads) {
         *c->oldlenp = *c->oldlenp < sizes->out ? *c->oldlenp : sizes->out;
         memcpy(c->oldp, &c->out, *c->oldlenp);

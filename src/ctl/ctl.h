@@ -38,6 +38,6 @@ int ctl_by_name(const char *name, void *oldp, size_t *oldlenp, const void *newp,
 
 /* For fork. */
 extern struct lock ctl_lock;
-void ctl_reset_lock_after_fork(void);
+extern struct lock ctl_epoch_lock;
 
 #endif

@@ -71,6 +71,22 @@ enum ctl_level_id {
     LEVEL_PROF_STATS,
     LEVEL_PROF_BIN,
     LEVEL_PROF_LEXTENT,
+    LEVEL_STATS,
+    LEVEL_STATS_MUTEXES,
+    LEVEL_STATS_ARENAS,
+    LEVEL_STATS_OBJECTS,
+    LEVEL_STATS_BIN,
+    LEVEL_STATS_LEXTENT,
+    LEVEL_STATS_EXTENT,
+    LEVEL_STATS_ARENA_MUTEXES,
+    LEVEL_STATS_HPA,
+    LEVEL_STATS_HPA_ALLOC,
+    LEVEL_STATS_HPA_SLABS,
+    LEVEL_STATS_HPA_NONFULL,
+    LEVEL_MUTEX,
+    LEVEL_OURS,
+    LEVEL_OURS_STATS,
+    LEVEL_OURS_LIVE,
     LEVEL_APPROXIMATE,
     LEVEL_EXPERIMENTAL,
     LEVEL_EXPERIMENTAL_ARENAS,
@@ -125,6 +141,12 @@ enum ctl_function_id {
     DO_BIN_NREGS,
     DO_BIN_SLAB_SIZE,
     DO_LEXTENT_SIZE,
+    DO_EPOCH,
+    DO_LIVE_FIELD,
+    DO_STATS_DSS,
+    DO_DETAIL,
+    DO_RUN_HISTOGRAM,
+    DO_MUTEXES_RESET,
     DO_ACTIVE,
     DO_PACTIVEP,
     DO_BATCH_ALLOC,
@@ -151,13 +173,18 @@ struct ctl_row {
 #endif
 };
 
+/* stats.arenas.<i>.hpa_shard.alloc.<j> of jemalloc has so many rows. */
+enum { CTL_HPA_ALLOC_ROWS = 9 };
+
 /* What the numbers of a level with an index count. */
 enum ctl_index {
     INDEX_NONE,
-    INDEX_ARENA,       /* an arena there could be, or all, or those destroyed */
-    INDEX_STATS_ARENA, /* the same, if the snapshot has it */
+    INDEX_ARENA, /* an arena there could be, or all, or those destroyed */
     INDEX_BIN,
     INDEX_LEXTENT,
+    INDEX_EXTENT,
+    INDEX_HPA_ALLOC,
+    INDEX_HPA_NONFULL,
 };
 
 struct ctl_level {
@@ -246,7 +273,8 @@ ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ct
     ctl_bin_slab_size, ctl_lextent_size;
 /* ---- ctl_stats.c ---- */
 
-ctl_function ctl_active;
+ctl_function ctl_field, ctl_epoch, ctl_live_field, ctl_stats_dss, ctl_detail, ctl_run_histogram,
+    ctl_mutexes_reset, ctl_active;
 
 /* ---- ctl_experimental.c ---- */
 

@@ -12,6 +12,8 @@
 #include "heap/sizeclass.h"
 #include "pages/lextent.h"
 #include "pages/pages.h"
+#include "stats/detail.h"
+#include "stats/snapshot.h"
 
 enum { R = CTL_READ, W = CTL_WRITE, RW = CTL_READ | CTL_WRITE };
 enum { OWN = CTL_UNLOCKED, INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMENTAL };
@@ -20,6 +22,8 @@ enum { OWN = CTL_UNLOCKED, INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMEN
 static const struct ctl_row top[] = {
     {"version", CTL_STRING, R, DO_VERSION, 0, CTL_HELP(
      "The version of jemalloc that is compatible, in jemalloc's form; what follows -g is ashlar's.")},
+    {"epoch", CTL_U64, RW, DO_EPOCH, 0, CTL_HELP(
+     "Writing any value collects the numbers that stats.* shows. Reads how often that was done.")},
     {"thread", CTL_NODE, 0, LEVEL_THREAD, 0, CTL_HELP("")},
     {"config", CTL_NODE, 0, LEVEL_CONFIG, 0, CTL_HELP("")},
     {"opt", CTL_NODE, 0, LEVEL_OPT, 0, CTL_HELP("")},
@@ -27,6 +31,8 @@ static const struct ctl_row top[] = {
     {"arena", CTL_NODE, 0, LEVEL_ARENA, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_ARENAS, 0, CTL_HELP("")},
     {"prof", CTL_NODE, 0, LEVEL_PROF, 0, CTL_HELP("")},
+    {"stats", CTL_NODE, 0, LEVEL_STATS, 0, CTL_HELP("")},
+    {"ashlar", CTL_NODE, 0, LEVEL_OURS, 0, CTL_HELP("")},
     {"approximate_stats", CTL_NODE, 0, LEVEL_APPROXIMATE, 0, CTL_HELP("")},
     {"experimental", CTL_NODE, 0, LEVEL_EXPERIMENTAL, 0, CTL_HELP("")},
 };
@@ -224,6 +230,324 @@ static const struct ctl_row prof_class[] = {
      "Requested bytes and number of all samples of the class.")},
 };
 
+/* ---- stats: offsets in a struct snapshot, an arena_snapshot, or a detail ---------------------- */
+
+#define PROCESS(field) offsetof(struct snapshot, field)
+#define ARENA(field) offsetof(struct arena_snapshot, field)
+#define PART(of, field) offsetof(struct of##_snapshot, field)
+#define DETAIL(of, field) offsetof(struct of##_detail, field)
+
+static const struct ctl_row stats[] = {
+    {"allocated", CTL_SIZE, R, DO_FIELD, PROCESS(allocated), CTL_HELP(
+     "Usable bytes in the program's hands, exactly: what lies in caches does not count.")},
+    {"active", CTL_SIZE, R, DO_FIELD, PROCESS(active), CTL_HELP("Bytes in slabs and large objects.")},
+    {"metadata", CTL_SIZE, R, DO_FIELD, PROCESS(metadata), CTL_HELP(
+     "Bytes of the allocator's own data: base + internal of all arenas.")},
+    {"metadata_edata", CTL_SIZE, R | INTERNAL, DO_FIELD, PROCESS(metadata_edata), CTL_HELP(
+     "Of them, descriptors of chunks and runs.")},
+    {"metadata_rtree", CTL_SIZE, R | INTERNAL, DO_FIELD, PROCESS(metadata_rtree), CTL_HELP(
+     "Of them, the two maps from addresses to classes and chunks (jemalloc: its radix tree).")},
+    {"metadata_thp", CTL_SIZE, R, DO_FIELD, PROCESS(metadata_thp), CTL_HELP(
+     "Huge pages asked for metadata.")},
+    {"resident", CTL_SIZE, R, DO_FIELD, PROCESS(resident), CTL_HELP(
+     "Bytes that can be in memory at most: active + dirty + pinned + metadata.")},
+    {"mapped", CTL_SIZE, R, DO_FIELD, PROCESS(mapped), CTL_HELP(
+     "Active + dirty + muzzy + pinned + metadata.")},
+    {"retained", CTL_SIZE, R, DO_FIELD, PROCESS(retained), CTL_HELP(
+     "Bytes of usable address space that hold nothing.")},
+    {"pinned", CTL_SIZE, R, DO_FIELD, PROCESS(pinned), CTL_HELP(
+     "Unused bytes that extent hooks gave as pinned, which are never given back.")},
+    {"mutexes", CTL_NODE, 0, LEVEL_STATS_MUTEXES, 0, CTL_HELP("")},
+    {"arenas", CTL_NODE, 0, LEVEL_STATS_ARENAS, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row stats_mutexes[] = {
+    {"background_thread", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_BACKGROUND_THREAD]),
+     CTL_HELP("the lock that starting and stopping helpers takes")},
+    {"max_per_bg_thd", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_MAX_PER_BG_THD]),
+     CTL_HELP("the lock that a helper sleeps on")},
+    {"ctl", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_CTL]),
+     CTL_HELP("the lock of controls that change something")},
+    {"prof", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF]),
+     CTL_HELP("a lock of the profiler, which is not built: zero")},
+    {"prof_thds_data", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_THDS_DATA]),
+     CTL_HELP("a lock of the profiler, which is not built: zero")},
+    {"prof_dump", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_DUMP]),
+     CTL_HELP("a lock of the profiler, which is not built: zero")},
+    {"prof_recent_alloc", CTL_NODE, INTERNAL, LEVEL_MUTEX,
+     PROCESS(mutexes[MUTEX_PROF_RECENT_ALLOC]),
+     CTL_HELP("a lock of the profiler, which is not built: zero")},
+    {"prof_recent_dump", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_RECENT_DUMP]),
+     CTL_HELP("a lock of the profiler, which is not built: zero")},
+    {"prof_stats", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_STATS]),
+     CTL_HELP("a lock of the profiler, which is not built: zero")},
+    {"reset", CTL_VOID, 0, DO_MUTEXES_RESET, 0, CTL_HELP("Sets the counters of all locks to zero.")},
+};
+
+/* Below a row whose help says which lock it is. */
+static const struct ctl_row mutex[] = {
+    {"num_ops", CTL_U64, R, DO_FIELD, PART(lock, num_ops), CTL_HELP("Acquisitions of %s.")},
+    {"num_wait", CTL_U64, R, DO_FIELD, PART(lock, num_wait), CTL_HELP(
+     "Acquisitions of %s that slept.")},
+    {"num_spin_acq", CTL_U64, R, DO_FIELD, PART(lock, num_spin_acq), CTL_HELP(
+     "Acquisitions of %s that spun, but did not sleep.")},
+    {"num_owner_switch", CTL_U64, R, DO_FIELD, PART(lock, num_owner_switch), CTL_HELP(
+     "Acquisitions of %s by another thread than the one before.")},
+    {"total_wait_time", CTL_U64, R, DO_FIELD, PART(lock, total_wait_time), CTL_HELP(
+     "Nanoseconds that threads waited for %s.")},
+    {"max_wait_time", CTL_U64, R, DO_FIELD, PART(lock, max_wait_time), CTL_HELP(
+     "Most nanoseconds that one waited for %s.")},
+    {"max_num_thds", CTL_U32, R, DO_FIELD, PART(lock, max_num_thds), CTL_HELP(
+     "Most threads that waited at once for %s.")},
+};
+
+static const struct ctl_row stats_arenas[] = {
+    {"nthreads", CTL_UNSIGNED, R, DO_FIELD, ARENA(nthreads), CTL_HELP("Threads bound to the arena.")},
+    {"uptime", CTL_U64, R, DO_FIELD, ARENA(uptime), CTL_HELP(
+     "Nanoseconds since it was created; all: since the oldest was.")},
+    {"dss", CTL_STRING, R, DO_STATS_DSS, 0, CTL_HELP(
+     "`disabled`; all, or those destroyed: `N/A`.")},
+    {"dirty_decay_ms", CTL_SSIZE, R, DO_FIELD, ARENA(dirty_decay_ms), CTL_HELP(
+     "arena.<i>.dirty_decay_ms; all, or those destroyed: -1.")},
+    {"muzzy_decay_ms", CTL_SSIZE, R, DO_FIELD, ARENA(muzzy_decay_ms), CTL_HELP(
+     "arena.<i>.muzzy_decay_ms; all, or those destroyed: -1.")},
+    {"pactive", CTL_SIZE, R, DO_FIELD, ARENA(pactive), CTL_HELP("Pages in slabs and large objects.")},
+    {"pdirty", CTL_SIZE, R, DO_FIELD, ARENA(pdirty), CTL_HELP(
+     "Unused pages that were not given back yet.")},
+    {"pmuzzy", CTL_SIZE, R, DO_FIELD, ARENA(pmuzzy), CTL_HELP(
+     "Unused pages that the system may take.")},
+    {"mapped", CTL_SIZE, R, DO_FIELD, ARENA(mapped), CTL_HELP("Active + dirty + muzzy + pinned bytes.")},
+    {"retained", CTL_SIZE, R, DO_FIELD, ARENA(retained), CTL_HELP(
+     "Bytes of usable address space that hold nothing; what arenas share counts for arena 0.")},
+    {"pinned", CTL_SIZE, R, DO_FIELD, ARENA(pinned), CTL_HELP("Unused pinned bytes.")},
+    {"extent_avail", CTL_SIZE, R, DO_FIELD, ARENA(extent_avail), CTL_HELP(
+     "Blocks of run descriptors that are spare (a number); all arenas share them, so arena 0 has them.")},
+    {"dirty_npurge", CTL_U64, R, DO_FIELD, ARENA(dirty.npurge), CTL_HELP(
+     "Passes that purged dirty pages.")},
+    {"dirty_nmadvise", CTL_U64, R, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
+     "System calls in them.")},
+    {"dirty_purged", CTL_U64, R, DO_FIELD, ARENA(dirty.purged), CTL_HELP("Pages purged in them.")},
+    {"muzzy_npurge", CTL_U64, R, DO_FIELD, ARENA(muzzy.npurge), CTL_HELP(
+     "Passes that purged muzzy pages.")},
+    {"muzzy_nmadvise", CTL_U64, R, DO_FIELD, ARENA(muzzy.nmadvise), CTL_HELP(
+     "System calls in them.")},
+    {"muzzy_purged", CTL_U64, R, DO_FIELD, ARENA(muzzy.purged), CTL_HELP("Pages purged in them.")},
+    {"base", CTL_SIZE, R, DO_FIELD, ARENA(base), CTL_HELP(
+     "Bytes of metadata but for `internal`; what belongs to no arena counts for arena 0.")},
+    {"internal", CTL_SIZE, R, DO_FIELD, ARENA(internal), CTL_HELP(
+     "Bytes of its threads' structs and magazines.")},
+    {"metadata_edata", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(metadata_edata), CTL_HELP(
+     "Bytes of descriptors of chunks and runs.")},
+    {"metadata_rtree", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(metadata_rtree), CTL_HELP(
+     "Bytes of the maps from addresses to classes and chunks; all arenas share them, so arena 0 has them.")},
+    {"metadata_thp", CTL_SIZE, R, DO_FIELD, ARENA(metadata_thp), CTL_HELP(
+     "Huge pages asked for metadata.")},
+    {"tcache_bytes", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(tcache_bytes), CTL_HELP(
+     "Bytes of objects in the caches of its threads; what is parked between threads counts for arena 0.")},
+    {"tcache_stashed_bytes", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(tcache_stashed_bytes), CTL_HELP(
+     "Of them, bytes kept back to find uses after free: that is not built, so there are none.")},
+    {"resident", CTL_SIZE, R, DO_FIELD, ARENA(resident), CTL_HELP(
+     "Bytes that can be in memory at most: active + dirty + pinned + base + internal.")},
+    {"abandoned_vm", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(abandoned_vm), CTL_HELP(
+     "Bytes of address space that were lost. Here what cannot be unmapped or merged stays in use, so "
+     "there are none.")},
+    {"hpa_sec_bytes", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_bytes), CTL_HELP(
+     "Bytes of freed large objects that its threads keep for their next one (jemalloc: the cache of "
+     "small extents).")},
+    {"hpa_sec_hits", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_hits), CTL_HELP(
+     "Large objects served from those.")},
+    {"hpa_sec_misses", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_misses), CTL_HELP(
+     "Large objects that found none that fits.")},
+    {"hpa_sec_dalloc_noflush", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_noflush), CTL_HELP(
+     "Large objects freed and kept, without dropping another.")},
+    {"hpa_sec_dalloc_flush", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_flush), CTL_HELP(
+     "Kept ones that were dropped.")},
+    {"hpa_sec_overfills", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_overfills), CTL_HELP(
+     "Times there were more than a thread may keep.")},
+    {"small", CTL_NODE, 0, LEVEL_STATS_OBJECTS, ARENA(small), CTL_HELP("small objects")},
+    {"large", CTL_NODE, 0, LEVEL_STATS_OBJECTS, ARENA(large), CTL_HELP("large objects")},
+    {"bins", CTL_NODE, 0, LEVEL_STATS_BIN, ARENA(bins), CTL_HELP("")},
+    {"lextents", CTL_NODE, 0, LEVEL_STATS_LEXTENT, ARENA(lextents), CTL_HELP("")},
+    {"extents", CTL_NODE, 0, LEVEL_STATS_EXTENT, offsetof(struct detail, extents), CTL_HELP("")},
+    {"mutexes", CTL_NODE, 0, LEVEL_STATS_ARENA_MUTEXES, 0, CTL_HELP("")},
+    {"hpa_shard", CTL_NODE, 0, LEVEL_STATS_HPA, 0, CTL_HELP("")},
+};
+
+/* Below a row whose help says which objects. */
+static const struct ctl_row stats_objects[] = {
+    {"allocated", CTL_SIZE, R, DO_FIELD, PART(objects, allocated), CTL_HELP(
+     "Bytes of %s, those in caches included.")},
+    {"nmalloc", CTL_U64, R, DO_FIELD, PART(objects, nmalloc), CTL_HELP(
+     "Times %s were handed out by the arena.")},
+    {"ndalloc", CTL_U64, R, DO_FIELD, PART(objects, ndalloc), CTL_HELP(
+     "Times %s came back to the arena.")},
+    {"nrequests", CTL_U64, R, DO_FIELD, PART(objects, nrequests), CTL_HELP(
+     "Allocations of %s by its threads.")},
+    {"nfills", CTL_U64, R, DO_FIELD, PART(objects, nfills), CTL_HELP(
+     "Times a cache was filled with %s; large ones one at a time.")},
+    {"nflushes", CTL_U64, R, DO_FIELD, PART(objects, nflushes), CTL_HELP(
+     "Times a cache gave %s back.")},
+};
+
+static const struct ctl_row stats_bin[] = {
+    {"nmalloc", CTL_U64, R, DO_FIELD, PART(bin, nmalloc), CTL_HELP("Objects taken out of slabs.")},
+    {"ndalloc", CTL_U64, R, DO_FIELD, PART(bin, ndalloc), CTL_HELP("Objects put back.")},
+    {"nrequests", CTL_U64, R, DO_FIELD, PART(bin, nrequests), CTL_HELP(
+     "Allocations by the arena's threads.")},
+    {"curregs", CTL_SIZE, R, DO_FIELD, PART(bin, curregs), CTL_HELP(
+     "Objects out of slabs now, those in caches included.")},
+    {"nfills", CTL_U64, R, DO_FIELD, PART(bin, nfills), CTL_HELP("Times a cache was filled.")},
+    {"nflushes", CTL_U64, R, DO_FIELD, PART(bin, nflushes), CTL_HELP(
+     "Times a cache gave objects back.")},
+    {"nslabs", CTL_U64, R, DO_FIELD, PART(bin, nslabs), CTL_HELP("Slabs ever created.")},
+    {"nreslabs", CTL_U64, R, DO_FIELD, PART(bin, nreslabs), CTL_HELP(
+     "Times a slab that had been full or empty served again.")},
+    {"curslabs", CTL_SIZE, R, DO_FIELD, PART(bin, curslabs), CTL_HELP("Slabs now.")},
+    {"nonfull_slabs", CTL_SIZE, R, DO_FIELD, PART(bin, nonfull_slabs), CTL_HELP(
+     "Of them, those with free objects.")},
+    {"mutex", CTL_NODE, 0, LEVEL_MUTEX, PART(bin, mutex), CTL_HELP("the bin's lock")},
+};
+
+static const struct ctl_row stats_lextent[] = {
+    {"nmalloc", CTL_U64, R, DO_FIELD, PART(lextent, nmalloc), CTL_HELP(
+     "Objects of the large class allocated.")},
+    {"ndalloc", CTL_U64, R, DO_FIELD, PART(lextent, ndalloc), CTL_HELP("Objects freed.")},
+    {"nrequests", CTL_U64, R, DO_FIELD, PART(lextent, nrequests), CTL_HELP("The same as nmalloc.")},
+    {"curlextents", CTL_SIZE, R, DO_FIELD, PART(lextent, curlextents), CTL_HELP("Objects now.")},
+};
+
+static const struct ctl_row stats_extent[] = {
+    {"ndirty", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, ndirty), CTL_HELP(
+     "Runs of dirty pages; <j> counts lengths: 1, 2, 3, 4 pages, then four classes per doubling. "
+     "Found when the first of stats.arenas.<i>.extents or .hpa_shard is read after an epoch.")},
+    {"nmuzzy", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, nmuzzy), CTL_HELP("Runs of muzzy pages.")},
+    {"nretained", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, nretained), CTL_HELP(
+     "Runs of unused pages without memory.")},
+    {"npinned", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, npinned), CTL_HELP(
+     "Runs of unused pinned pages.")},
+    {"dirty_bytes", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, dirty_bytes), CTL_HELP(
+     "Bytes of runs of dirty pages.")},
+    {"muzzy_bytes", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, muzzy_bytes), CTL_HELP(
+     "Bytes of runs of muzzy pages.")},
+    {"retained_bytes", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, retained_bytes), CTL_HELP(
+     "Bytes of runs of unused pages without memory.")},
+    {"pinned_bytes", CTL_SIZE, R, DO_DETAIL, DETAIL(extents, pinned_bytes), CTL_HELP(
+     "Bytes of runs of unused pinned pages.")},
+};
+
+static const struct ctl_row stats_arena_mutexes[] = {
+    {"large", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_LARGE]), CTL_HELP(
+     "the arena's page lock (jemalloc: of the list of large extents)")},
+    {"extent_avail", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENT_AVAIL]), CTL_HELP(
+     "the lock of spare run descriptors, which arenas share")},
+    {"extents_dirty", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_DIRTY]), CTL_HELP(
+     "the arena's page lock")},
+    {"extents_muzzy", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_MUZZY]), CTL_HELP(
+     "the arena's page lock")},
+    {"extents_retained", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_RETAINED]), CTL_HELP(
+     "the lock of the arena's address space, which arenas without hooks share")},
+    {"extents_pinned", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_PINNED]), CTL_HELP(
+     "the lock of the arena's address space, which arenas without hooks share")},
+    {"decay_dirty", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_DECAY_DIRTY]), CTL_HELP(
+     "the lock of whoever purges the arena")},
+    {"decay_muzzy", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_DECAY_MUZZY]), CTL_HELP(
+     "the lock of whoever purges the arena")},
+    {"base", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_BASE]), CTL_HELP(
+     "the lock of metadata, which arenas share")},
+    {"tcache_list", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_TCACHE_LIST]), CTL_HELP(
+     "the lock of the registry of threads, which arenas share")},
+    {"hpa_shard", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD]), CTL_HELP(
+     "the arena's page lock")},
+    {"hpa_shard_grow", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD_GROW]),
+     CTL_HELP("the lock of the arena's address space, which arenas without hooks share")},
+    {"hpa_sec", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SEC]), CTL_HELP(
+     "the locks of the depots between threads, all together, which arenas share")},
+};
+
+static const struct ctl_row stats_hpa[] = {
+    {"npageslabs", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(cut_chunks), CTL_HELP(
+     "Chunks of 2 MiB that are cut into runs (jemalloc: hugepage slabs).")},
+    {"nactive", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(cut_active), CTL_HELP(
+     "Pages in use in them.")},
+    {"ndirty", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(cut_dirty), CTL_HELP(
+     "Unused dirty pages in them.")},
+    {"npurge_passes", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.npurge), CTL_HELP(
+     "Passes that purged dirty pages.")},
+    {"npurges", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
+     "Ranges purged in them.")},
+    {"nhugifies", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP(
+     "Chunks turned into huge pages one by one: there is no such thing here, so none.")},
+    {"nhugify_failures", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP("The same: none.")},
+    {"ndehugifies", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP("The same: none.")},
+    {"slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, slabs), CTL_HELP(
+     "chunks cut into runs")},
+    {"full_slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, full), CTL_HELP(
+     "such chunks that are full")},
+    {"empty_slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, empty), CTL_HELP(
+     "such chunks that are empty")},
+    {"nonfull_slabs", CTL_NODE, 0, LEVEL_STATS_HPA_NONFULL, offsetof(struct detail, nonfull), CTL_HELP(
+     "such chunks whose longest unused run is of class <j>")},
+    {"alloc", CTL_NODE, 0, LEVEL_STATS_HPA_ALLOC, 0, CTL_HELP("")},
+};
+
+/* Below a row whose help says which chunks. */
+static const struct ctl_row stats_hpa_slabs[] = {
+    {"npageslabs_nonhuge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL,
+     DETAIL(slabs, npageslabs_nonhuge), CTL_HELP("Number of %s, not asked to be huge pages.")},
+    {"npageslabs_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, npageslabs_huge),
+     CTL_HELP("Number of %s, asked to be huge pages.")},
+    {"nactive_nonhuge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, nactive_nonhuge),
+     CTL_HELP("Pages in use in %s, not asked to be huge pages.")},
+    {"nactive_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, nactive_huge), CTL_HELP(
+     "Pages in use in %s, asked to be huge pages.")},
+    {"ndirty_nonhuge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, ndirty_nonhuge), CTL_HELP(
+     "Unused dirty pages in %s, not asked to be huge pages.")},
+    {"ndirty_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, ndirty_huge), CTL_HELP(
+     "Unused dirty pages in %s, asked to be huge pages.")},
+};
+
+static const struct ctl_row stats_hpa_alloc[] = {
+    {"min_extents", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
+     "Calls that asked for <j> runs at least. Here each asks for one, so all are at 1.")},
+    {"max_extents", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
+     "Calls that asked for <j> runs at most: all at 1.")},
+    {"extents", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
+     "Calls that got <j> runs: all at 1.")},
+    {"ps", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
+     "Calls that got them out of <j> chunks: all at 1.")},
+    {"pages_per_ps", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nrun_pages), CTL_HELP(
+     "Pages of runs, where a chunk gave <j> of them: all at 1.")},
+    {"extents_per_ps", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
+     "Times a chunk gave <j> runs: all at 1.")},
+    {"total_elapsed_ns_per_ps", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP(
+     "Time spent in them. Here it is not measured: 0.")},
+};
+
+static const struct ctl_row ours[] = {
+    {"stats", CTL_NODE, 0, LEVEL_OURS_STATS, 0, CTL_HELP("")},
+    {"live", CTL_NODE, 0, LEVEL_OURS_LIVE, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row ours_stats[] = {
+    {"cached", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(cached), CTL_HELP(
+     "Bytes of free objects and runs in all caches, at the last epoch.")},
+    {"reserved", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(reserved), CTL_HELP(
+     "Bytes of address space, used or not.")},
+    {"nthreads", CTL_UNSIGNED, R | CTL_OURS, DO_FIELD, PROCESS(nthreads), CTL_HELP(
+     "Threads that have allocated and not ended.")},
+};
+
+static const struct ctl_row ours_live[] = {
+    {"allocated", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(allocated), CTL_HELP(
+     "stats.allocated of this moment, whatever epoch says. Costs some microseconds per arena.")},
+    {"active", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(active), CTL_HELP(
+     "stats.active of this moment.")},
+    {"resident", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(resident), CTL_HELP(
+     "stats.resident of this moment.")},
+    {"cached", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(cached), CTL_HELP(
+     "ashlar.stats.cached of this moment.")},
+};
+
 static const struct ctl_row approximate[] = {
     {"active", CTL_SIZE, R, DO_ACTIVE, 0, CTL_HELP(
      "Bytes in slabs and large objects now, whatever epoch says.")},
@@ -289,6 +613,23 @@ const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_PROF_STATS] = LEVEL(prof_stats, INDEX_NONE, 0),
     [LEVEL_PROF_BIN] = LEVEL(prof_class, INDEX_BIN, 0),
     [LEVEL_PROF_LEXTENT] = LEVEL(prof_class, INDEX_LEXTENT, 0),
+    [LEVEL_STATS] = LEVEL(stats, INDEX_NONE, 0),
+    [LEVEL_STATS_MUTEXES] = LEVEL(stats_mutexes, INDEX_NONE, 0),
+    [LEVEL_STATS_ARENAS] = LEVEL(stats_arenas, INDEX_ARENA, 0),
+    [LEVEL_STATS_OBJECTS] = LEVEL(stats_objects, INDEX_NONE, 0),
+    [LEVEL_STATS_BIN] = LEVEL(stats_bin, INDEX_BIN, sizeof(struct bin_snapshot)),
+    [LEVEL_STATS_LEXTENT] = LEVEL(stats_lextent, INDEX_LEXTENT, sizeof(struct lextent_snapshot)),
+    [LEVEL_STATS_EXTENT] = LEVEL(stats_extent, INDEX_EXTENT, sizeof(struct extents_detail)),
+    [LEVEL_STATS_ARENA_MUTEXES] = LEVEL(stats_arena_mutexes, INDEX_NONE, 0),
+    [LEVEL_STATS_HPA] = LEVEL(stats_hpa, INDEX_NONE, 0),
+    [LEVEL_STATS_HPA_ALLOC] = LEVEL(stats_hpa_alloc, INDEX_HPA_ALLOC, 0),
+    [LEVEL_STATS_HPA_SLABS] = LEVEL(stats_hpa_slabs, INDEX_NONE, 0),
+    [LEVEL_STATS_HPA_NONFULL] =
+        LEVEL(stats_hpa_slabs, INDEX_HPA_NONFULL, sizeof(struct slabs_detail)),
+    [LEVEL_MUTEX] = LEVEL(mutex, INDEX_NONE, 0),
+    [LEVEL_OURS] = LEVEL(ours, INDEX_NONE, 0),
+    [LEVEL_OURS_STATS] = LEVEL(ours_stats, INDEX_NONE, 0),
+    [LEVEL_OURS_LIVE] = LEVEL(ours_live, INDEX_NONE, 0),
     [LEVEL_APPROXIMATE] = LEVEL(approximate, INDEX_NONE, 0),
     [LEVEL_EXPERIMENTAL] = LEVEL(experimental, INDEX_NONE, 0),
     [LEVEL_EXPERIMENTAL_ARENAS] = LEVEL(experimental_arenas, INDEX_ARENA, 0),

@@ -410,6 +410,8 @@ static bool collect_arenas(struct snapshot *snapshot) {
         }
         read_arena(snapshot->destroyed, arena);
         snapshot->destroyed->base = 0;
+        snapshot->destroyed->dirty_decay_ms = -1;
+        snapshot->destroyed->muzzy_decay_ms = -1;
         finish_arena(snapshot->destroyed);
     }
     snapshot->merged = get_zeroed(1);

@@ -174,7 +174,7 @@ void snapshot_drop(struct snapshot *snapshot);
 const struct arena_snapshot *snapshot_arena(const struct snapshot *snapshot, unsigned arena);
 
 void snapshot_read_lock(const struct lock *lock, struct lock_snapshot *to);
-/* All counters of all locks begin again. */
+/* All counters of all locks begin again. The caller holds that of MUTEX_CTL. */
 void snapshot_reset_locks(void);
 
 /* For fork. */

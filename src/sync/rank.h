@@ -13,6 +13,7 @@
 enum lock_rank {
     RANK_INIT,    /* start of the library, once */
     RANK_CTL,     /* changes through controls, one at a time */
+    RANK_EPOCH,   /* the snapshot that controls show */
     RANK_THREADS, /* the registry of threads and the arena each one is bound to */
     RANK_ARENAS,  /* creation of arenas */
     RANK_PURGE,   /* who may give an arena's unused pages back */

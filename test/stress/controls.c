@@ -135,6 +135,8 @@ static void read_control(struct prng *prng, const struct control *c) {
 static void *read_all(void *argument) {
     struct worker *worker = argument;
     do {
+        uint64_t epoch = 1;
+        EXPECT(t_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0, "epoch");
         for (unsigned i = 0; i < ncontrols; i++) {
             if (is_readable(&controls[i])) {
                 read_control(&worker->prng, &controls[i]);
