@@ -127,7 +127,9 @@ void thread_set_up(struct thread *thread, struct arena *arena) {
     thread_apply_slots(thread);
 }
 
+/* Under the lock of the registry, so that no snapshot counts anything twice or not at all. */
 void thread_hand_over_counters(struct thread *thread) {
+    lock_acquire(&threads_lock);
     pages_merge_tally(&thread->arena->pages, &thread->large.tally);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         uint64_t n = thread_requests(thread, class);
@@ -140,6 +142,7 @@ void thread_hand_over_counters(struct thread *thread) {
                                       memory_order_relaxed);
         }
     }
+    lock_release(&threads_lock);
 }
 
 /* Counters outlive the thread in its arena; they move, so that nobody counts them twice. */

@@ -12,7 +12,7 @@ void *pool_get(struct pool *pool) {
     void *block = pool->free_list;
     if (block != NULL) {
         pool->free_list = *(void **)block;
-        pool->nfree--;
+        gauge_add(&pool->nfree, -1);
     }
     lock_release(&pool->lock);
     return block != NULL ? block : meta_alloc(pool->block_size);
@@ -22,6 +22,6 @@ void pool_put(struct pool *pool, void *block) {
     lock_acquire(&pool->lock);
     *(void **)block = pool->free_list;
     pool->free_list = block;
-    pool->nfree++;
+    gauge_add(&pool->nfree, 1);
     lock_release(&pool->lock);
 }

@@ -13,9 +13,9 @@
 
 struct pool {
     struct lock lock;
-    size_t block_size; /* const after start */
-    void *free_list;   /* guarded by lock; linked through the blocks' first word */
-    size_t nfree;      /* guarded by lock */
+    size_t block_size;    /* const after start */
+    void *free_list;      /* guarded by lock; linked through the blocks' first word */
+    _Atomic size_t nfree; /* written under the lock, read without */
 };
 
 #define POOL_INIT(size)                                                                            \

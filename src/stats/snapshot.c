@@ -192,7 +192,8 @@ static void read_arena(struct arena_snapshot *to, struct arena *arena) {
 
 /* ---- threads ------------------------------------------------------------------------------------ */
 
-static size_t magazine_bytes(const struct magazine *magazine) {
+/* A magazine may change its owner meanwhile; its block stays one. */
+NO_SANITIZE_THREAD static size_t magazine_bytes(const struct magazine *magazine) {
     return magazine == NULL ? 0 : sizeof(*magazine) + magazine->capacity * sizeof(void *);
 }
 
@@ -285,7 +286,7 @@ static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first)
         snapshot->reserved / GRANULE_SIZE + snapshot->reserved / CHUNK_SIZE * sizeof(void *);
     first->metadata_rtree = tables;
     first->base = less(meta_allocated_bytes() + tables, others);
-    first->extent_avail = chunk_runs_pool.nfree;
+    first->extent_avail = gauge_read(&chunk_runs_pool.nfree);
     first->retained = less(committed, used);
 }
 
