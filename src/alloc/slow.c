@@ -113,11 +113,11 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
     return object;
 }
 
-/* The option oversize_threshold. */
+/* The option oversize_threshold, or what became of it. */
 static struct arena *arena_for_large(const struct thread *thread, size_t request) {
     struct arena *arena = thread->arena;
-    if (unlikely(opts.oversize_threshold != 0) && request >= opts.oversize_threshold &&
-        !arena_is_manual(arena)) {
+    size_t threshold = gauge_read(&arena->oversize_threshold);
+    if (unlikely(threshold != 0) && request >= threshold && !arena_is_manual(arena)) {
         struct arena *oversize = arenas_oversize();
         arena = oversize != NULL ? oversize : arena;
     }

@@ -50,6 +50,7 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_DEFAULT_DECAY_MS] = ctl_default_decay_ms,
     [DO_ARENA_HOOKS] = ctl_arena_hooks,
     [DO_ARENA_GROW_LIMIT] = ctl_arena_grow_limit,
+    [DO_ARENA_OVERSIZE] = ctl_arena_oversize,
     [DO_ARENA_NAME] = ctl_arena_name,
     [DO_ARENAS_CREATE] = ctl_arenas_create,
     [DO_ARENAS_LOOKUP] = ctl_arenas_lookup,

@@ -108,6 +108,18 @@ int ctl_arena_grow_limit(struct ctl_call *c) {
     return 0;
 }
 
+int ctl_arena_oversize(struct ctl_call *c) {
+    struct arena *arena = arenas_get(c->arena);
+    if (arena == NULL) {
+        return EFAULT;
+    }
+    c->out.size = gauge_read(&arena->oversize_threshold);
+    if (c->in != NULL) {
+        atomic_store_explicit(&arena->oversize_threshold, c->in->size, memory_order_relaxed);
+    }
+    return 0;
+}
+
 int ctl_arena_name(struct ctl_call *c) {
     struct arena *arena = arenas_get(c->arena);
     bool reads = c->oldp != NULL && c->oldlenp != NULL;

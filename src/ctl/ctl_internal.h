@@ -129,6 +129,7 @@ enum ctl_function_id {
     DO_ARENA_DECAY_MS,
     DO_ARENA_HOOKS,
     DO_ARENA_GROW_LIMIT,
+    DO_ARENA_OVERSIZE,
     DO_ARENA_NAME,
     DO_DEFAULT_DECAY_MS,
     DO_ARENAS_CREATE,
@@ -268,7 +269,8 @@ ctl_function ctl_thread_arena, ctl_thread_allocated, ctl_thread_deallocated, ctl
 
 ctl_function ctl_arena_initialized, ctl_arena_decay, ctl_arena_purge, ctl_arena_reset,
     ctl_arena_destroy, ctl_arena_dss, ctl_arena_name, ctl_arenas_create, ctl_arenas_lookup;
-ctl_function ctl_arena_decay_ms, ctl_default_decay_ms, ctl_arena_hooks, ctl_arena_grow_limit;
+ctl_function ctl_arena_oversize, ctl_arena_decay_ms, ctl_default_decay_ms, ctl_arena_hooks,
+    ctl_arena_grow_limit;
 ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ctl_bin_nregs,
     ctl_bin_slab_size, ctl_lextent_size;
 /* ---- ctl_stats.c ---- */

@@ -150,6 +150,9 @@ static const struct ctl_row arena[] = {
      "`extent_hooks_t *`: functions that give the arena its address space. Those set serve what "
      "earlier ones gave, too; what came from the common space stays there. An automatic arena "
      "that does not exist yet is created. `EFAULT` for a table without alloc.")},
+    {"oversize_threshold", CTL_SIZE, RW | INTERNAL, DO_ARENA_OVERSIZE, 0, CTL_HELP(
+     "Requests of the arena's threads from this size on go to an arena of their own, which keeps no "
+     "dirty pages; 0: none do. At first the option of that name. A manual arena serves all sizes.")},
     {"retain_grow_limit", CTL_SIZE, RW, DO_ARENA_GROW_LIMIT, 0, CTL_HELP(
      "Most bytes that the arena's extent hooks are asked for at once, but for larger objects. "
      "Without hooks arenas share regions that grow by themselves.")},

@@ -20,6 +20,8 @@ static _Atomic bool default_is_set[PAGE_STATES];
 
 void arena_init(struct arena *arena, unsigned index, struct space *space) {
     arena->index = index;
+    atomic_store_explicit(&arena->oversize_threshold, opts.oversize_threshold,
+                          memory_order_relaxed);
     space_init(&arena->own);
     pages_init(&arena->pages, space, arena_default_decay_ms(PAGES_DIRTY),
                arena_default_decay_ms(PAGES_MUZZY));

@@ -22,6 +22,9 @@ struct arena {
     struct arena *next_unused; /* a destroyed one, whose index can be used again; same guard */
     _Atomic uint64_t created_ns;
     char name[ARENA_NAME]; /* guarded by the arenas' lock */
+    /* Requests of an automatic arena's threads from this size on are served by arenas_oversize();
+     * 0: none. */
+    _Atomic size_t oversize_threshold;
     /* Requests per class that no living thread counts: of exited threads, and without a cache. */
     _Atomic uint64_t merged_requests[NCLASSES];
     struct bin bins[NCLASSES]; /* bins[0] is unused */

@@ -80,6 +80,11 @@ static unsigned create_arena(void) {
     return get_unsigned("arenas.create");
 }
 
+static int lookup(const void *p, unsigned *index) {
+    size_t length = sizeof(*index);
+    return t_mallctl("arenas.lookup", index, &length, &p, sizeof(p));
+}
+
 /* ---- facts ---- */
 
 static void test_sizes(void **state) {
@@ -327,6 +332,31 @@ static void test_grow_limit(void **state) {
     assert_int_equal(act(named("arena.%u.destroy", a)), 0);
 }
 
+static void test_oversize(void **state) {
+    (void)state;
+    size_t size = (size_t)3 << 20;
+    size_t usual_threshold;
+    size_t length = sizeof(usual_threshold);
+    get("opt.oversize_threshold", &usual_threshold, sizeof(usual_threshold));
+    char *before = t_malloc(size);
+    unsigned index;
+    assert_int_equal(lookup(before, &index), 0);
+    const char *name = named("arena.%u.oversize_threshold", index);
+    size_t old = 77;
+    assert_int_equal(t_mallctl(name, &old, &length, &size, sizeof(size)), 0);
+    assert_int_equal(old, usual_threshold);
+    char *after = t_malloc(size);
+    unsigned other;
+    assert_int_equal(lookup(after, &other), 0);
+    assert_int_not_equal(other, index);
+    assert_int_equal(t_mallctl(name, &old, &length, &usual_threshold, sizeof(old)), 0);
+    assert_int_equal(old, size);
+    t_free(before);
+    t_free(after);
+    assert_int_equal(t_mallctl(named("arena.%u.oversize_threshold", ALL), &old, &length, NULL, 0),
+                     EFAULT);
+}
+
 static void test_names(void **state) {
     (void)state;
     char buffer[BUFFER];
@@ -369,11 +399,6 @@ static void test_dss(void **state) {
         assert_int_equal(set_text(named("arena.%u.dss", there[i]), NULL), EINVAL);
     }
     assert_int_equal(set_text(named("arena.%u.dss", DESTROYED), "disabled"), EFAULT);
-}
-
-static int lookup(const void *p, unsigned *index) {
-    size_t length = sizeof(*index);
-    return t_mallctl("arenas.lookup", index, &length, &p, sizeof(p));
 }
 
 static void test_lookup(void **state) {
@@ -442,6 +467,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_decay),
         cmocka_unit_test(test_hooks),
         cmocka_unit_test(test_grow_limit),
+        cmocka_unit_test(test_oversize),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_dss),
         cmocka_unit_test(test_lookup),

@@ -254,7 +254,8 @@ static void test_oversize(void **state) {
     (void)state;
     enum { THRESHOLD = 4 << 20 };
     char *before = ashlar_malloc(THRESHOLD);
-    opts.oversize_threshold = THRESHOLD;
+    struct arena *usual = arenas_of_pointer(before);
+    usual->oversize_threshold = THRESHOLD;
     char *less = ashlar_malloc(THRESHOLD - 1);
     char *oversized = ashlar_malloc(THRESHOLD);
     struct arena *arena = arenas_of_pointer(oversized);
@@ -271,6 +272,7 @@ static void test_oversize(void **state) {
     assert_true(pages_unused(&arena->pages, PAGES_DIRTY) == 0);
     ashlar_free(oversized);
     ashlar_free(grown);
+    usual->oversize_threshold = 0;
     ashlar_free(before);
     assert_int_equal(pages_unused(&arena->pages, PAGES_DIRTY), 0);
     assert_int_equal(arena->pages.large.bytes, 0);
