@@ -6,7 +6,7 @@ configure_file("${PROJECT_SOURCE_DIR}/src/base/config.h.in"
                "${PROJECT_BINARY_DIR}/generated/base/config.h" @ONLY)
 
 # Lowest layer first, as in src/README.md.
-set(ASHLAR_LAYERS BASE OS SYNC OPT META PAGES PROF HEAP CACHE HARDEN ALLOC STATS CTL API)
+set(ASHLAR_LAYERS BASE OS SYNC OPT META PAGES PROF HEAP CACHE HARDEN ALLOC STATS CTL REPORT API)
 set(ASHLAR_SOURCES)
 foreach(layer IN LISTS ASHLAR_LAYERS)
     foreach(source IN LISTS ASHLAR_SOURCES_${layer})
@@ -17,7 +17,8 @@ endforeach()
 # What runs once or seldom is compiled for size: the code of a small program counts as its memory.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
     foreach(source IN LISTS ASHLAR_SOURCES_BASE ASHLAR_SOURCES_OS ASHLAR_SOURCES_OPT
-            ASHLAR_SOURCES_META ASHLAR_SOURCES_STATS ASHLAR_SOURCES_CTL ITEMS api/init.c api/fork.c
+            ASHLAR_SOURCES_META ASHLAR_SOURCES_STATS ASHLAR_SOURCES_CTL ASHLAR_SOURCES_REPORT
+            ITEMS api/init.c api/fork.c
             pages/purge.c pages/region.c pages/map.c pages/decay.c heap/arenas.c heap/large.c cache/depot.c cache/thread.c cache/event.c cache/magazine.c alloc/foreign.c)
         set_source_files_properties("${PROJECT_SOURCE_DIR}/src/${source}" PROPERTIES
             COMPILE_OPTIONS -Os)

@@ -20,7 +20,7 @@
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "os/os.h"
-#include "stats/report.h"
+#include "report/report.h"
 #include "stats/snapshot.h"
 
 enum { LINK_TEXT = 4096, STDERR = 2 };
@@ -105,7 +105,7 @@ const struct upcalls upcalls = {
 };
 
 static void print_statistics(void) {
-    report_write();
+    report_print(NULL, NULL, NULL);
 }
 
 __attribute__((constructor)) static void start_before_main(void) {

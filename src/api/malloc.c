@@ -14,7 +14,7 @@
 #include "heap/large.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
-#include "stats/report.h"
+#include "report/report.h"
 #include "stats/totals.h"
 
 /* Prototypes for names that the system's headers may lack, or that carry the tests' prefix. */
@@ -199,5 +199,5 @@ EXPORT int API(mallopt)(int parameter, int value) {
 }
 
 EXPORT void API(malloc_stats)(void) {
-    report_write();
+    report_print(NULL, NULL, NULL);
 }

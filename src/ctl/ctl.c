@@ -274,3 +274,61 @@ int ctl_by_name(const char *name, void *oldp, size_t *oldlenp, const void *newp,
     unsigned depth = path_of(name, path);
     return depth != 0 ? ctl_by_mib(path, depth, oldp, oldlenp, newp, newlen) : ENOENT;
 }
+
+static bool find(struct ctl_call *c, const char *name) {
+    size_t path[CTL_DEPTH_MAX];
+    unsigned depth = path_of(name, path);
+    struct place at = {&ctl_levels[LEVEL_ROOT], false};
+    for (unsigned i = 0; i < depth; i++) {
+        if (!step(&at, c, path[i])) {
+            return false;
+        }
+    }
+    return depth != 0 && at.level == NULL && (c->row->flags & CTL_READ) != 0;
+}
+
+static bool convert(struct ctl_answer *answer, enum ctl_type type, const union ctl_value *value) {
+    answer->kind = CTL_ANSWER_UNSIGNED;
+    switch (type) {
+    case CTL_BOOL:
+        answer->kind = CTL_ANSWER_BOOL;
+        answer->u64 = value->b;
+        return true;
+    case CTL_UNSIGNED:
+    case CTL_U32:
+        answer->u64 = value->u32;
+        return true;
+    case CTL_SIZE:
+    case CTL_U64:
+        answer->u64 = value->u64;
+        return true;
+    case CTL_SSIZE:
+    case CTL_I64:
+        answer->kind = CTL_ANSWER_SIGNED;
+        answer->i64 = value->i64;
+        return true;
+    case CTL_STRING:
+        answer->kind = CTL_ANSWER_TEXT;
+        answer->text = value->text != NULL ? value->text : "";
+        return true;
+    default:
+        return false;
+    }
+}
+
+int ctl_ask(const char *name, struct ctl_answer *answer) {
+    struct ctl_call c = {0};
+    if (!find(&c, name)) {
+        return ENOENT;
+    }
+    enum ctl_type type = c.option != NULL ? ctl_option_type(c.option) : c.row->type;
+    union ctl_value value = {0};
+    size_t size = ctl_types[type].out;
+    if (size == 0 || type == CTL_OWN_SIZES || !convert(answer, type, &value)) {
+        return ENOENT;
+    }
+    c.oldp = &value;
+    c.oldlenp = &size;
+    int error = use(&c);
+    return error != 0 || !convert(answer, type, &value) ? error : 0;
+}

@@ -15,6 +15,7 @@
 #define ASHLAR_CTL_CTL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sync/lock.h"
 
@@ -35,6 +36,21 @@ int ctl_by_mib(const size_t *mib, size_t depth, void *oldp, size_t *oldlenp, con
                size_t newlen);
 
 int ctl_by_name(const char *name, void *oldp, size_t *oldlenp, const void *newp, size_t newlen);
+
+/* A value without knowing its type: for reports. */
+enum ctl_answer_kind { CTL_ANSWER_BOOL, CTL_ANSWER_UNSIGNED, CTL_ANSWER_SIGNED, CTL_ANSWER_TEXT };
+
+struct ctl_answer {
+    enum ctl_answer_kind kind;
+    union {
+        uint64_t u64; /* BOOL: 0 or 1; UNSIGNED */
+        int64_t i64;
+        const char *text;
+    };
+};
+
+/* Reads a control that is a number, a truth value or a text. ENOENT: it is none of these, too. */
+int ctl_ask(const char *name, struct ctl_answer *answer);
 
 /* For fork. */
 extern struct lock ctl_lock;

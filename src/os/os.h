@@ -93,6 +93,9 @@ void os_avoid_huge_pages(void *address, size_t size);
 /* Writes all of text to a file descriptor, as far as it can. */
 void os_write(int fd, const char *text, size_t length);
 
+/* When the system backs memory with huge pages: "always", "madvise", "never", or "not supported". */
+const char *os_huge_page_mode(void);
+
 /* Value of an environment variable, or NULL; NULL in set-user-id programs. */
 const char *os_environment(const char *name);
 

@@ -166,3 +166,23 @@ bool os_brk_heap(uintptr_t *begin, uintptr_t *end) {
     errno = saved;
     return known != 0 && *begin < *end;
 }
+
+const char *os_huge_page_mode(void) {
+    static const char *const modes[] = {"always", "madvise", "never"};
+    char text[64];
+    long fd = syscall(SYS_openat, AT_FDCWD, "/sys/kernel/mm/transparent_hugepage/enabled",
+                      O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return "not supported";
+    }
+    long length = syscall(SYS_read, fd, text, sizeof(text) - 1);
+    syscall(SYS_close, fd);
+    text[length > 0 ? length : 0] = '\0';
+    const char *chosen = strchr(text, '['); /* the mode in force stands in brackets */
+    for (unsigned i = 0; chosen != NULL && i < ARRAY_LEN(modes); i++) {
+        if (strncmp(chosen + 1, modes[i], strlen(modes[i])) == 0) {
+            return modes[i];
+        }
+    }
+    return "not supported";
+}

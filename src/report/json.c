@@ -1,0 +1,339 @@
+/*
+ * json.c: the statistics as one JSON object, compact, with the keys and the order of jemalloc's.
+ *
+ * The lists name the keys of an object; the controls under the object's path have the same names, or
+ * stand behind a `=`. A key whose control does not exist or is not built is left out.
+ */
+#include "report/report.h"
+
+#include "opt/opt.h"
+#include "os/os.h"
+
+#define MUTEX_KEYS                                                                                 \
+    "num_ops num_wait num_spin_acq num_owner_switch total_wait_time max_wait_time max_num_thds"
+#define SLABS_KEYS                                                                                 \
+    "npageslabs_huge nactive_huge ndirty_huge npageslabs_nonhuge nactive_nonhuge ndirty_nonhuge "  \
+    "nretained_nonhuge"
+#define OBJECTS_KEYS "allocated nmalloc ndalloc nrequests nfills nflushes"
+
+enum { NONFULL_SLABS = 64, HPA_ALLOCS = 9 };
+
+struct json {
+    struct writer *w;
+    struct path path;
+    bool comma; /* before the next member */
+};
+
+static void separate(struct json *j) {
+    if (j->comma) {
+        writer_text(j->w, ",");
+    }
+    j->comma = true;
+}
+
+static void quoted(struct json *j, const char *text, size_t length) {
+    static const char digits[] = "0123456789abcdef";
+    writer_text(j->w, "\"");
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)text[i];
+        char escaped[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15], '\0'};
+        char plain[] = {(char)c, '\0'};
+        if (c == '"' || c == '\\') {
+            writer_text(j->w, "\\");
+        }
+        writer_text(j->w, c < 0x20 ? escaped : plain);
+    }
+    writer_text(j->w, "\"");
+}
+
+static size_t length_of(const char *text) {
+    size_t n = 0;
+    while (text[n] != '\0') {
+        n++;
+    }
+    return n;
+}
+
+static void key(struct json *j, const char *name, size_t length) {
+    separate(j);
+    quoted(j, name, length);
+    writer_text(j->w, ":");
+}
+
+/* An object or array begins as a member, or, with an empty name, as an element. */
+static void begin(struct json *j, const char *name, const char *bracket) {
+    if (name[0] != '\0') {
+        key(j, name, length_of(name));
+    } else {
+        separate(j);
+    }
+    writer_text(j->w, bracket);
+    j->comma = false;
+}
+
+static void end(struct json *j, const char *bracket) {
+    writer_text(j->w, bracket);
+    j->comma = true;
+}
+
+static void value(struct json *j, const struct ctl_answer *answer) {
+    switch (answer->kind) {
+    case CTL_ANSWER_BOOL:
+        writer_text(j->w, answer->u64 != 0 ? "true" : "false");
+        break;
+    case CTL_ANSWER_UNSIGNED:
+        writer_u64(j->w, answer->u64);
+        break;
+    case CTL_ANSWER_SIGNED:
+        writer_i64(j->w, answer->i64);
+        break;
+    case CTL_ANSWER_TEXT:
+        quoted(j, answer->text, length_of(answer->text));
+        break;
+    }
+}
+
+static void fields(struct json *j, const char *keys) {
+    struct word word;
+    struct ctl_answer answer;
+    while (word_next(&keys, &word)) {
+        size_t before = path_add_n(&j->path, word.control, word.control_length);
+        if (path_read(&j->path, &answer)) {
+            key(j, word.key, word.key_length);
+            value(j, &answer);
+        }
+        path_cut(&j->path, before);
+    }
+}
+
+/* An object whose members are controls below path.control. */
+static void object(struct json *j, const char *name, const char *control, const char *keys) {
+    size_t before = path_add(&j->path, control);
+    begin(j, name, "{");
+    fields(j, keys);
+    end(j, "}");
+    path_cut(&j->path, before);
+}
+
+/* For n elements: path.control.<i>. */
+static void array(struct json *j, const char *name, const char *control, unsigned n,
+                  const char *keys) {
+    size_t before = path_add(&j->path, control);
+    begin(j, name, "[");
+    for (unsigned i = 0; i < n; i++) {
+        size_t inner = path_add_index(&j->path, i);
+        begin(j, "", "{");
+        fields(j, keys);
+        end(j, "}");
+        path_cut(&j->path, inner);
+    }
+    end(j, "]");
+    path_cut(&j->path, before);
+}
+
+/* One object per lock in the list, for those that exist. */
+static void mutexes(struct json *j, const char *names) {
+    struct word word;
+    struct ctl_answer answer;
+    size_t before = path_add(&j->path, "mutexes");
+    begin(j, "mutexes", "{");
+    while (word_next(&names, &word)) {
+        size_t lock = path_add_n(&j->path, word.control, word.control_length);
+        size_t probe = path_add(&j->path, "num_ops");
+        bool there = path_read(&j->path, &answer);
+        path_cut(&j->path, probe);
+        if (there) {
+            key(j, word.key, word.key_length);
+            writer_text(j->w, "{");
+            j->comma = false;
+            fields(j, MUTEX_KEYS);
+            end(j, "}");
+        }
+        path_cut(&j->path, lock);
+    }
+    end(j, "}");
+    path_cut(&j->path, before);
+}
+
+static void options(struct json *j) {
+    path_begin(&j->path, "opt");
+    begin(j, "opt", "{");
+    fields(j, "global_var=malloc_conf.global_var symlink=malloc_conf.symlink "
+              "env_var=malloc_conf.env_var "
+              "global_var_2_conf_harder=malloc_conf.global_var_2_conf_harder");
+    for (size_t i = 0; i < opt_nrows; i++) {
+        fields(j, opt_rows[i].name);
+    }
+    end(j, "}");
+}
+
+static unsigned number(const char *control) {
+    struct path path;
+    path_begin(&path, "");
+    return (unsigned)path_u64(&path, control);
+}
+
+static void general(struct json *j) {
+    path_begin(&j->path, "");
+    fields(j, "version");
+    object(j, "config", "config",
+           "cache_oblivious debug fill lazy_lock malloc_conf opt_safety_checks prof prof_libgcc "
+           "prof_libunwind prof_frameptr stats utrace xmalloc");
+    begin(j, "system", "{");
+    key(j, "thp_mode", 8);
+    const char *mode = os_huge_page_mode();
+    quoted(j, mode, length_of(mode));
+    end(j, "}");
+    options(j);
+    path_begin(&j->path, "");
+    object(j, "prof", "prof", "thread_active_init active gdump interval lg_sample");
+    path_begin(&j->path, "arenas");
+    begin(j, "arenas", "{");
+    fields(j,
+           "narenas dirty_decay_ms muzzy_decay_ms quantum page hugepage tcache_max nbins nhbins");
+    array(j, "bin", "bin", number("arenas.nbins"), "size nregs slab_size nshards");
+    fields(j, "nlextents");
+    array(j, "lextent", "lextent", number("arenas.nlextents"), "size");
+    end(j, "}");
+}
+
+static void process(struct json *j, const struct report_parts *parts) {
+    path_begin(&j->path, "stats");
+    begin(j, "stats", "{");
+    fields(j,
+           "allocated active metadata metadata_edata metadata_rtree metadata_thp resident mapped "
+           "retained pinned zero_reallocs");
+    object(j, "background_thread", "background_thread", "num_threads num_runs run_interval");
+    if (parts->mutexes) {
+        mutexes(j, "background_thread max_per_bg_thd ctl prof prof_thds_data prof_dump "
+                   "prof_recent_alloc prof_recent_dump prof_stats");
+    }
+    end(j, "}");
+}
+
+static void bins(struct json *j, bool locks) {
+    size_t before = path_add(&j->path, "bins");
+    begin(j, "bins", "[");
+    for (unsigned i = 0; i < number("arenas.nbins"); i++) {
+        size_t inner = path_add_index(&j->path, i);
+        begin(j, "", "{");
+        fields(j, "nmalloc ndalloc curregs nrequests nfills nflushes nreslabs curslabs "
+                  "nonfull_slabs");
+        if (locks) {
+            object(j, "mutex", "mutex", MUTEX_KEYS);
+        }
+        end(j, "}");
+        path_cut(&j->path, inner);
+    }
+    end(j, "]");
+    path_cut(&j->path, before);
+}
+
+static void chunks(struct json *j) {
+    begin(j, "hpa_shard", "{");
+    fields(j, "sec_bytes=hpa_sec_bytes sec_hits=hpa_sec_hits sec_misses=hpa_sec_misses "
+              "sec_dalloc_noflush=hpa_sec_dalloc_noflush sec_dalloc_flush=hpa_sec_dalloc_flush "
+              "sec_overfills=hpa_sec_overfills");
+    size_t before = path_add(&j->path, "hpa_shard");
+    fields(j, "npageslabs nactive ndirty npurge_passes npurges nhugifies nhugify_failures "
+              "ndehugifies");
+    object(j, "slabs", "slabs",
+           "npageslabs_nonhuge nactive_nonhuge ndirty_nonhuge nretained_nonhuge npageslabs_huge "
+           "nactive_huge ndirty_huge");
+    array(j, "extent_allocation_distribution", "alloc", HPA_ALLOCS,
+          "min_extents max_extents extents ps pages_per_ps extents_per_ps total_elapsed_ns_per_ps");
+    object(j, "full_slabs", "full_slabs", SLABS_KEYS);
+    object(j, "empty_slabs", "empty_slabs", SLABS_KEYS);
+    array(j, "nonfull_slabs", "nonfull_slabs", NONFULL_SLABS, SLABS_KEYS);
+    path_cut(&j->path, before);
+    end(j, "}");
+}
+
+static void arena_name(struct json *j, unsigned arena) {
+    char name[32];
+    char *to = name;
+    size_t size = sizeof(to);
+    struct path path;
+    path_begin(&path, "arena");
+    path_add_index(&path, arena);
+    path_add(&path, "name");
+    if (ctl_by_name(path.text, (void *)&to, &size, NULL, 0) == 0) {
+        key(j, "name", 4);
+        quoted(j, name, length_of(name));
+    }
+}
+
+static void arena(struct json *j, const char *name, unsigned number_of_arena, bool single,
+                  const struct report_parts *parts) {
+    path_begin(&j->path, "stats.arenas");
+    path_add_index(&j->path, number_of_arena);
+    begin(j, name, "{");
+    if (single) {
+        arena_name(j, number_of_arena);
+    }
+    fields(j, "nthreads uptime_ns=uptime dss dirty_decay_ms muzzy_decay_ms pactive pdirty pmuzzy "
+              "dirty_npurge dirty_nmadvise dirty_purged muzzy_npurge muzzy_nmadvise muzzy_purged");
+    object(j, "small", "small", OBJECTS_KEYS);
+    object(j, "large", "large", OBJECTS_KEYS);
+    fields(j, "mapped retained pinned base internal metadata_edata metadata_rtree metadata_thp "
+              "tcache_bytes tcache_stashed_bytes resident abandoned_vm extent_avail");
+    if (parts->mutexes) {
+        mutexes(j, "large extent_avail extents_dirty extents_muzzy extents_retained extents_pinned "
+                   "decay_dirty decay_muzzy base tcache_list hpa_shard hpa_shard_grow hpa_sec");
+    }
+    if (parts->bins) {
+        bins(j, parts->mutexes);
+    }
+    if (parts->large) {
+        array(j, "lextents", "lextents", number("arenas.nlextents"), "curlextents");
+    }
+    if (parts->extents) {
+        array(
+            j, "extents", "extents", REPORT_PAGE_CLASSES,
+            "ndirty nmuzzy nretained npinned dirty_bytes muzzy_bytes retained_bytes pinned_bytes");
+    }
+    if (parts->hpa) {
+        chunks(j);
+    }
+    end(j, "}");
+}
+
+static void arenas(struct json *j, const struct report_parts *parts) {
+    unsigned narenas = report_narenas();
+    unsigned nlive = 0;
+    for (unsigned i = 0; i < narenas; i++) {
+        nlive += report_has_arena(i);
+    }
+    begin(j, "stats.arenas", "{");
+    if (parts->merged && (nlive > 1 || !parts->arenas)) {
+        arena(j, "merged", CTL_ARENAS_ALL, false, parts);
+    }
+    if (parts->destroyed && report_has_arena(CTL_ARENAS_DESTROYED)) {
+        arena(j, "destroyed", CTL_ARENAS_DESTROYED, false, parts);
+    }
+    for (unsigned i = 0; parts->arenas && i < narenas; i++) {
+        if (report_has_arena(i)) {
+            char name[16];
+            struct fmt out;
+            fmt_init(&out, name, sizeof(name));
+            fmt_u64(&out, i);
+            arena(j, name, i, true, parts);
+        }
+    }
+    end(j, "}");
+}
+
+void report_json(struct writer *w, const struct report_parts *parts) {
+    struct json j = {.w = w};
+    writer_text(w, "{");
+    begin(&j, "jemalloc", "{");
+    if (parts->general) {
+        general(&j);
+    }
+    process(&j, parts);
+    if (parts->merged || parts->destroyed || parts->arenas) {
+        arenas(&j, parts);
+    }
+    end(&j, "}");
+    writer_text(w, "}");
+}
