@@ -7,8 +7,8 @@
  *             at the end of their level, so the numbers of words stay as they are, but for opt.*,
  *             whose numbers follow the table of options.
  * Locks:      ctl_lock is held while a value is written, an action carried out, or a snapshot read.
- *             Controls of the calling thread need none. A hook that such an action calls may use
- *             controls itself.
+ *             Controls of the calling thread need none. An extent hook that such an action calls
+ *             may use controls that show or change plain values, not statistics.
  * Checked by: test/unit/ctl/ and test/integration/mallctl_test.c.
  */
 #ifndef ASHLAR_CTL_CTL_H

@@ -251,7 +251,6 @@ static void *count_alloc(extent_hooks_t *hooks, void *address, size_t size, size
                          bool *zero, bool *commit, unsigned arena) {
     (void)hooks;
     extents++;
-    /* Controls can be used in a hook that a control calls. */
     assert_true(get_unsigned("arenas.narenas") > 0);
     return usual->alloc(usual, address, size, alignment, zero, commit, arena);
 }
@@ -295,6 +294,10 @@ static void test_hooks(void **state) {
     assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), &useless), EFAULT);
     assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), NULL), EFAULT);
     assert_ptr_equal(get_hooks(named("arena.%u.extent_hooks", a)), &counting);
+    extents = 0;
+    void *p = t_mallocx(100, MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE);
+    assert_non_null(p);
+    assert_int_equal(extents, 1);
     assert_int_equal(set_hooks(named("arena.%u.extent_hooks", a), usual), 0);
     assert_ptr_equal(get_hooks(named("arena.%u.extent_hooks", a)), usual);
     assert_int_equal(act(named("arena.%u.destroy", a)), 0);
@@ -428,6 +431,294 @@ static void test_lookup(void **state) {
     t_free(p);
 }
 
+/* ---- statistics ---- */
+
+static size_t get_size(const char *name) {
+    size_t value;
+    get(name, &value, sizeof(value));
+    return value;
+}
+
+static uint64_t next_epoch(void) {
+    uint64_t epoch = 1;
+    size_t length = sizeof(epoch);
+    assert_int_equal(t_mallctl("epoch", &epoch, &length, &epoch, sizeof(epoch)), 0);
+    return epoch;
+}
+
+static void test_epoch(void **state) {
+    (void)state;
+    uint64_t first = next_epoch();
+    uint64_t same;
+    get("epoch", &same, sizeof(same));
+    assert_int_equal(same, first);
+    size_t before = get_size("stats.allocated");
+    size_t live = get_size("ashlar.live.allocated");
+    size_t size = (size_t)5 << 20;
+    void *p = t_malloc(size);
+    assert_int_equal(get_size("stats.allocated"), before);
+    assert_int_equal(get_size("ashlar.live.allocated"), live + size);
+    assert_int_equal(next_epoch(), first + 1);
+    assert_int_equal(get_size("stats.allocated"), live + size);
+    t_free(p);
+    assert_int_equal(get_size("ashlar.live.allocated"), live);
+}
+
+/* "stats.arenas.<arena>.<name>", with another number in the name. */
+static size_t get_arena(unsigned arena, const char *pattern, unsigned i) {
+    char tail[NAME];
+    char name[2 * NAME];
+    snprintf(tail, sizeof(tail), pattern, i);
+    snprintf(name, sizeof(name), "stats.arenas.%u.%s", arena, tail);
+    return get_size(name);
+}
+
+static bool has_stats(unsigned arena) {
+    return act(named("stats.arenas.%u.pactive", arena)) == 0;
+}
+
+/* Arenas sum up to the whole, classes to their arena, and runs of unused pages to their number. */
+static void test_sums(void **state) {
+    (void)state;
+    char *small[100];
+    char *large[3];
+    for (unsigned i = 0; i < 100; i++) {
+        small[i] = t_malloc(100 * i);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        large[i] = t_malloc((size_t)(i + 1) * 300000);
+    }
+    t_free(large[1]);
+    next_epoch();
+    static const char *const fields[] = {"pactive",         "pdirty",         "pmuzzy",
+                                         "mapped",          "base",           "internal",
+                                         "small.allocated", "large.allocated"};
+    unsigned end = get_unsigned("arenas.narenas");
+    for (unsigned field = 0; field < sizeof(fields) / sizeof(fields[0]); field++) {
+        size_t sum = 0;
+        for (unsigned i = 0; i < end; i++) {
+            sum += has_stats(i) ? get_arena(i, fields[field], 0) : 0;
+        }
+        assert_int_equal(sum, get_arena(ALL, fields[field], 0));
+        assert_int_equal(sum, get_arena(end, fields[field], 0));
+    }
+    size_t bytes = 0;
+    for (unsigned i = 0; i < 41; i++) {
+        bytes += get_arena(ALL, "bins.%u.curregs", i) * get_size(named("arenas.bin.%u.size", i));
+    }
+    assert_int_equal(bytes, get_arena(ALL, "small.allocated", 0));
+    size_t page = get_size("arenas.page");
+    size_t dirty = 0;
+    for (unsigned i = 0; i < 199; i++) {
+        dirty += get_arena(ALL, "extents.%u.dirty_bytes", i);
+    }
+    assert_int_equal(dirty, get_arena(ALL, "pdirty", 0) * page);
+    assert_int_equal(get_size("stats.active"), get_arena(ALL, "pactive", 0) * page);
+    assert_int_equal(get_size("approximate_stats.active"), get_size("stats.active"));
+    assert_int_equal(get_size("stats.metadata"),
+                     get_arena(ALL, "base", 0) + get_arena(ALL, "internal", 0));
+    size_t *pactive;
+    get("experimental.arenas.0.pactivep", &pactive, sizeof(pactive));
+    assert_int_equal(*pactive, get_arena(0, "pactive", 0));
+    for (unsigned i = 0; i < 100; i++) {
+        t_free(small[i]);
+    }
+    t_free(large[0]);
+    t_free(large[2]);
+}
+
+static void test_stats_of_arenas(void **state) {
+    (void)state;
+    unsigned a = create_arena();
+    assert_int_equal(act(named("stats.arenas.%u.pactive", a)), ENOENT);
+    assert_int_equal(act("experimental.arenas.4095.pactivep"), ENOENT);
+    next_epoch();
+    assert_true(has_stats(a));
+    assert_string_equal(get_text(named("stats.arenas.%u.dss", a)), "disabled");
+    assert_string_equal(get_text(named("stats.arenas.%u.dss", ALL)), "N/A");
+    assert_int_equal(get_signed(named("stats.arenas.%u.dirty_decay_ms", ALL)), -1);
+    assert_int_equal(get_signed(named("stats.arenas.%u.dirty_decay_ms", a)),
+                     get_signed("arenas.dirty_decay_ms"));
+    void *p = t_mallocx(1000, MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE);
+    assert_non_null(p);
+    next_epoch();
+    assert_int_equal(get_arena(a, "small.allocated", 0), t_malloc_usable_size(p));
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    assert_true(has_stats(a)); /* until the next epoch */
+    uint64_t before = get_arena(DESTROYED, "small.nmalloc", 0);
+    next_epoch();
+    assert_false(has_stats(a));
+    assert_true(has_stats(DESTROYED));
+    assert_int_equal(get_arena(DESTROYED, "small.nmalloc", 0), before + 1);
+    assert_int_equal(act("stats.arenas.0.bins.41.nmalloc"), ENOENT);
+    assert_int_equal(act("stats.arenas.0.lextents.191.nmalloc"), ENOENT);
+    assert_int_equal(act("stats.arenas.0.extents.199.ndirty"), ENOENT);
+    assert_int_equal(act("stats.arenas.0.hpa_shard.nonfull_slabs.64.ndirty_huge"), ENOENT);
+    assert_int_equal(act("stats.arenas.0.hpa_shard.alloc.9.ps"), ENOENT);
+}
+
+static void test_locks(void **state) {
+    (void)state;
+    next_epoch();
+    uint64_t before;
+    get("stats.mutexes.ctl.num_ops", &before, sizeof(before));
+    assert_true(before > 0);
+    assert_int_equal(act("stats.mutexes.reset"), 0);
+    next_epoch();
+    uint64_t after;
+    get("stats.mutexes.ctl.num_ops", &after, sizeof(after));
+    assert_true(after < before && after > 0);
+}
+
+/* ---- the calling thread, and explicit caches ---- */
+
+static uint64_t get_u64(const char *name) {
+    uint64_t value;
+    get(name, &value, sizeof(value));
+    return value;
+}
+
+static int set_unsigned(const char *name, unsigned value) {
+    return t_mallctl(name, NULL, NULL, &value, sizeof(value));
+}
+
+static void test_thread_counters(void **state) {
+    (void)state;
+    uint64_t allocated = get_u64("thread.allocated");
+    uint64_t deallocated = get_u64("thread.deallocated");
+    void *p = t_malloc(1000);
+    size_t usable = t_malloc_usable_size(p);
+    assert_int_equal(get_u64("thread.allocated"), allocated + usable);
+    t_free(p);
+    assert_int_equal(get_u64("thread.deallocated"), deallocated + usable);
+    uint64_t *allocatedp;
+    uint64_t *deallocatedp;
+    get("thread.allocatedp", &allocatedp, sizeof(allocatedp));
+    get("thread.deallocatedp", &deallocatedp, sizeof(deallocatedp));
+    assert_int_equal(*allocatedp, allocated + usable);
+    assert_int_equal(act("thread.peak.reset"), 0);
+    p = t_malloc(1000);
+    assert_int_equal(*allocatedp, allocated + 2 * usable);
+    t_free(p);
+    assert_int_equal(*deallocatedp, deallocated + 2 * usable);
+    assert_int_equal(get_u64("thread.peak.read"), usable);
+}
+
+static void test_thread_arena(void **state) {
+    (void)state;
+    unsigned usual_arena = get_unsigned("thread.arena");
+    unsigned a = create_arena();
+    unsigned old;
+    size_t length = sizeof(old);
+    assert_int_equal(t_mallctl("thread.arena", &old, &length, &a, sizeof(a)), 0);
+    assert_int_equal(old, usual_arena);
+    assert_int_equal(get_unsigned("thread.arena"), a);
+    void *p = t_malloc(100);
+    unsigned found;
+    assert_int_equal(lookup(p, &found), 0);
+    assert_int_equal(found, a);
+    assert_int_equal(act(named("arena.%u.destroy", a)), EFAULT); /* a thread is bound to it */
+    t_free(p);
+    assert_int_equal(set_unsigned("thread.arena", usual_arena), 0);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    assert_int_equal(set_unsigned("thread.arena", a), EFAULT);
+    assert_int_equal(set_unsigned("thread.arena", ALL), EFAULT);
+    assert_int_equal(get_unsigned("thread.arena"), usual_arena);
+    /* Automatic arenas are created on demand. */
+    unsigned last = get_unsigned("opt.narenas") - 1;
+    assert_int_equal(set_unsigned("thread.arena", last), 0);
+    assert_true(get_bool(named("arena.%u.initialized", last)));
+    assert_int_equal(set_unsigned("thread.arena", usual_arena), 0);
+}
+
+static int cached_slots(size_t size, size_t *slots) {
+    size_t length = sizeof(*slots);
+    return t_mallctl("thread.tcache.ncached_max.read_sizeclass", slots, &length, &size,
+                     sizeof(size));
+}
+
+static void test_thread_cache(void **state) {
+    (void)state;
+    bool on = get_bool("thread.tcache.enabled");
+    assert_true(on);
+    assert_int_equal(act("thread.tcache.flush"), 0);
+    size_t slots;
+    assert_int_equal(cached_slots(64, &slots), 0);
+    assert_true(slots > 0);
+    assert_int_equal(cached_slots(32769, &slots), EINVAL);
+    assert_int_equal(set_text("thread.tcache.ncached_max.write", "64-64:10|1024-2048:0"), 0);
+    assert_int_equal(cached_slots(64, &slots), 0);
+    assert_int_equal(slots, 10);
+    assert_int_equal(cached_slots(2000, &slots), 0);
+    assert_int_equal(slots, 0);
+    assert_int_equal(set_text("thread.tcache.ncached_max.write", "nonsense"), EINVAL);
+    assert_int_equal(set_text("thread.tcache.ncached_max.write", NULL), EINVAL);
+    size_t max = get_size("thread.tcache.max");
+    size_t less = 5000;
+    size_t length = sizeof(less);
+    size_t old;
+    assert_int_equal(t_mallctl("thread.tcache.max", &old, &length, &less, sizeof(less)), 0);
+    assert_int_equal(old, max);
+    assert_int_equal(get_size("thread.tcache.max"), 5120);
+    assert_int_equal(t_mallctl("thread.tcache.max", NULL, NULL, &max, sizeof(max)), 0);
+    on = false;
+    assert_int_equal(t_mallctl("thread.tcache.enabled", NULL, NULL, &on, sizeof(on)), 0);
+    assert_int_equal(act("thread.tcache.flush"), EFAULT);
+    assert_int_equal(set_text("thread.tcache.ncached_max.write", "64-64:10"), ENOENT);
+    on = true;
+    assert_int_equal(t_mallctl("thread.tcache.enabled", NULL, NULL, &on, sizeof(on)), 0);
+    assert_true(get_bool("thread.tcache.enabled"));
+    assert_int_equal(act("thread.idle"), 0);
+}
+
+static void test_explicit_caches(void **state) {
+    (void)state;
+    unsigned a = get_unsigned("tcache.create");
+    unsigned b = get_unsigned("tcache.create");
+    assert_int_not_equal(a, b);
+    void *p = t_mallocx(100, MALLOCX_TCACHE(a));
+    assert_non_null(p);
+    t_dallocx(p, MALLOCX_TCACHE(a));
+    assert_int_equal(set_unsigned("tcache.flush", a), 0);
+    assert_int_equal(set_unsigned("tcache.destroy", a), 0);
+    assert_int_equal(set_unsigned("tcache.destroy", a), EFAULT);
+    assert_int_equal(set_unsigned("tcache.flush", a), EFAULT);
+    assert_int_equal(get_unsigned("tcache.create"), a);
+    assert_int_equal(set_unsigned("tcache.destroy", a), 0);
+    assert_int_equal(set_unsigned("tcache.destroy", b), 0);
+    unsigned index = 77;
+    size_t length = 3;
+    assert_int_equal(t_mallctl("tcache.create", &index, &length, NULL, 0), EINVAL);
+    assert_int_equal(length, 0);
+    assert_int_equal(index, 77);
+    assert_int_equal(t_mallctl("tcache.flush", NULL, NULL, NULL, 0), EINVAL);
+}
+
+static void test_batch(void **state) {
+    (void)state;
+    void *objects[100] = {NULL};
+    struct {
+        void **ptrs;
+        size_t num;
+        size_t size;
+        int flags;
+    } batch = {objects, 100, 48, MALLOCX_ZERO};
+    size_t filled = 0;
+    size_t length = sizeof(filled);
+    assert_int_equal(t_mallctl("experimental.batch_alloc", &filled, &length, &batch, sizeof(batch)),
+                     0);
+    assert_int_equal(filled, 100);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(t_malloc_usable_size(objects[i]), 48);
+        for (unsigned at = 0; at < 48; at++) {
+            assert_int_equal(((char *)objects[i])[at], 0);
+        }
+        t_free(objects[i]);
+    }
+    assert_int_equal(t_mallctl("experimental.batch_alloc", &filled, &length, &batch, 8), EINVAL);
+    assert_int_equal(t_mallctl("experimental.batch_alloc", &filled, &length, NULL, 0), EINVAL);
+}
+
 /* ---- the hook of a process that must end ---- */
 
 static void hook(const char *text) {
@@ -471,6 +762,15 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_dss),
         cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_stats_of_arenas),
+        cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_thread_counters),
+        cmocka_unit_test(test_thread_arena),
+        cmocka_unit_test(test_thread_cache),
+        cmocka_unit_test(test_explicit_caches),
+        cmocka_unit_test(test_batch),
         cmocka_unit_test(test_safety_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
