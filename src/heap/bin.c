@@ -55,19 +55,19 @@ static void enlist(struct bin *bin, struct run *slab, unsigned fullness) {
     }
 }
 
+struct run *bin_next_locked(const struct bin *bin) {
+    lock_assert_held(&bin->lock);
+    if (bin->nonempty != 0) {
+        return list_entry(bin->partial[lg_floor(bin->nonempty)].next, struct run, link);
+    }
+    return bin->nempty != 0 ? list_entry(bin->empty.next, struct run, link) : NULL;
+}
+
 unsigned bin_take_locked(struct bin *bin, void **end, unsigned want) {
     lock_assert_held(&bin->lock);
     unsigned taken = 0;
-    while (taken < want) {
-        struct list *node;
-        if (bin->nonempty != 0) {
-            node = bin->partial[lg_floor(bin->nonempty)].next;
-        } else if (bin->nempty != 0) {
-            node = bin->empty.next;
-        } else {
-            break;
-        }
-        struct run *slab = list_entry(node, struct run, link);
+    struct run *slab;
+    while (taken < want && (slab = bin_next_locked(bin)) != NULL) {
         taken += slab_take(slab, end - taken, want - taken);
         unsigned fullness = slab->nfree == 0 ? NOT_LISTED : fullness_of(slab);
         if (fullness != slab->fullness) {

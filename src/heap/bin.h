@@ -35,6 +35,8 @@ void bin_init(struct bin *bin);
 
 /* Up to `want` slots of listed slabs, stored downwards from end[-1]; returns how many. */
 unsigned bin_take_locked(struct bin *bin, void **end, unsigned want);
+/* The slab that serves next; NULL: all are full. */
+struct run *bin_next_locked(const struct bin *bin);
 /* A new slab enters the bin. */
 void bin_add_locked(struct bin *bin, struct run *slab);
 /* A slot comes back. false: it was free already. */
