@@ -275,23 +275,27 @@ void pages_count_large(struct pages *pages, size_t allocated, size_t freed) {
     lock_release(&pages->lock);
 }
 
+static uint64_t reset_counter(_Atomic uint64_t *counter) {
+    return atomic_exchange_explicit(counter, 0, memory_order_relaxed);
+}
+
 void pages_merge_tally(struct pages *pages, struct large_tally *tally) {
+    struct large_counters *large = &pages->large;
     lock_acquire(&pages->lock);
     for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
-        counter_add(&pages->large.nmalloc[i], tally->nmalloc[i]);
-        counter_add(&pages->large.ndalloc[i], tally->ndalloc[i]);
+        uint64_t hits = reset_counter(&tally->nmalloc[i]);
+        uint64_t frees = reset_counter(&tally->ndalloc[i]);
+        counter_add(&large->nmalloc[i], hits);
+        counter_add(&large->ndalloc[i], frees);
+        counter_add(&large->kept_hits, hits);
+        counter_add(&large->kept_frees, frees);
     }
-    struct large_counters *large = &pages->large;
-    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
-        counter_add(&large->kept_hits, tally->nmalloc[i]);
-        counter_add(&large->kept_frees, tally->ndalloc[i]);
-    }
-    counter_add(&large->kept_misses, tally->misses);
-    counter_add(&large->kept_drops, tally->drops);
-    counter_add(&large->kept_overfills, tally->overfills);
-    gauge_add(&large->bytes, (ptrdiff_t)tally->bytes);
+    counter_add(&large->kept_misses, reset_counter(&tally->misses));
+    counter_add(&large->kept_drops, reset_counter(&tally->drops));
+    counter_add(&large->kept_overfills, reset_counter(&tally->overfills));
+    gauge_add(&large->bytes,
+              (ptrdiff_t)atomic_exchange_explicit(&tally->bytes, 0, memory_order_relaxed));
     lock_release(&pages->lock);
-    *tally = (struct large_tally){0};
 }
 
 struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment,
