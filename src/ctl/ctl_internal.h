@@ -89,6 +89,7 @@ enum ctl_level_id {
     LEVEL_OURS_LIVE,
     LEVEL_APPROXIMATE,
     LEVEL_EXPERIMENTAL,
+    LEVEL_UTILIZATION,
     LEVEL_EXPERIMENTAL_ARENAS,
     LEVEL_HOOKS,
     LEVEL_PROF_RECENT,
@@ -149,6 +150,8 @@ enum ctl_function_id {
     DO_RUN_HISTOGRAM,
     DO_MUTEXES_RESET,
     DO_ACTIVE,
+    DO_UTILIZATION,
+    DO_UTILIZATION_BATCH,
     DO_PACTIVEP,
     DO_BATCH_ALLOC,
     DO_SAFETY_CHECK_ABORT,
@@ -280,7 +283,8 @@ ctl_function ctl_field, ctl_epoch, ctl_live_field, ctl_stats_dss, ctl_detail, ct
 
 /* ---- ctl_experimental.c ---- */
 
-ctl_function ctl_pactivep, ctl_batch_alloc, ctl_safety_check_abort;
+ctl_function ctl_utilization, ctl_utilization_batch, ctl_pactivep, ctl_batch_alloc,
+    ctl_safety_check_abort;
 
 /* Arenas that exist, or will when threads need them, have numbers below. */
 unsigned ctl_arenas_end(void);

@@ -558,6 +558,7 @@ static const struct ctl_row approximate[] = {
 
 static const struct ctl_row experimental[] = {
     {"hooks", CTL_NODE, 0, LEVEL_HOOKS, 0, CTL_HELP("")},
+    {"utilization", CTL_NODE, 0, LEVEL_UTILIZATION, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_EXPERIMENTAL_ARENAS, 0, CTL_HELP("")},
     {"arenas_create_ext", CTL_CONFIG, RW | CTL_CREATES | EXPERIMENTAL, DO_ARENAS_CREATE, 0, CTL_HELP(
      "arenas.create, given `struct {extent_hooks_t *hooks; bool metadata_use_hooks;}`. Metadata "
@@ -571,6 +572,16 @@ static const struct ctl_row experimental[] = {
 static const struct ctl_row experimental_arenas[] = {
     {"pactivep", CTL_POINTER, R | EXPERIMENTAL, DO_PACTIVEP, 0, CTL_HELP(
      "`size_t *`: where the number of pages in the arena's slabs and large objects is kept.")},
+};
+
+static const struct ctl_row utilization[] = {
+    {"query", CTL_OWN_SIZES, RW | CTL_UNLOCKED | EXPERIMENTAL, DO_UTILIZATION, 0, CTL_HELP(
+     "Given an object's address, `struct {void *next_slab; size_t nfree, nregs, size, bin_nfree, "
+     "bin_nregs;}`: where the next object of its arena and class comes from, free and all slots of the "
+     "object's slab, its bytes, and free and all slots of all such slabs. A large object has nregs 1 "
+     "and bytes; what is not ours has zeros.")},
+    {"batch_query", CTL_OWN_SIZES, RW | CTL_UNLOCKED | EXPERIMENTAL, DO_UTILIZATION_BATCH, 0, CTL_HELP(
+     "Given an array of addresses, an array of as many `struct {size_t nfree, nregs, size;}`.")},
 };
 
 static const struct ctl_row hooks[] = {
@@ -635,6 +646,7 @@ const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_OURS_LIVE] = LEVEL(ours_live, INDEX_NONE, 0),
     [LEVEL_APPROXIMATE] = LEVEL(approximate, INDEX_NONE, 0),
     [LEVEL_EXPERIMENTAL] = LEVEL(experimental, INDEX_NONE, 0),
+    [LEVEL_UTILIZATION] = LEVEL(utilization, INDEX_NONE, 0),
     [LEVEL_EXPERIMENTAL_ARENAS] = LEVEL(experimental_arenas, INDEX_ARENA, 0),
     [LEVEL_HOOKS] = LEVEL(hooks, INDEX_NONE, 0),
     [LEVEL_PROF_RECENT] = LEVEL(prof_recent, INDEX_NONE, 0),

@@ -719,6 +719,53 @@ static void test_batch(void **state) {
     assert_int_equal(t_mallctl("experimental.batch_alloc", &filled, &length, NULL, 0), EINVAL);
 }
 
+struct query {
+    void *next_slab;
+    size_t nfree;
+    size_t nregs;
+    size_t size;
+    size_t bin_nfree;
+    size_t bin_nregs;
+};
+
+static struct query query(void *p) {
+    struct query answer;
+    size_t length = sizeof(answer);
+    assert_int_equal(t_mallctl("experimental.utilization.query", &answer, &length, &p, sizeof(p)),
+                     0);
+    return answer;
+}
+
+static void test_utilization(void **state) {
+    (void)state;
+    int local;
+    void *objects[] = {t_malloc(1000), t_malloc(300000), &local};
+    struct query small = query(objects[0]);
+    assert_true(small.nregs > small.nfree);
+    assert_true(small.size >= small.nregs * 1000);
+    assert_true(small.bin_nregs >= small.nregs && small.bin_nfree >= small.nfree);
+    struct query large = query(objects[1]);
+    assert_int_equal(large.nregs, 1);
+    assert_int_equal(large.nfree, 0);
+    assert_true(large.size >= 300000);
+    assert_int_equal(query(&local).nregs, 0);
+    size_t answers[3][3];
+    size_t length = sizeof(answers);
+    const char *name = "experimental.utilization.batch_query";
+    assert_int_equal(t_mallctl(name, answers, &length, objects, sizeof(objects)), 0);
+    assert_int_equal(answers[0][0], small.nfree);
+    assert_int_equal(answers[0][1], small.nregs);
+    assert_int_equal(answers[0][2], small.size);
+    assert_int_equal(answers[1][1], 1);
+    assert_int_equal(answers[2][1], 0);
+    assert_int_equal(t_mallctl(name, answers, &length, objects, 2 * sizeof(void *)), EINVAL);
+    assert_int_equal(t_mallctl(name, answers, &length, objects, sizeof(objects) - 1), EINVAL);
+    assert_int_equal(t_mallctl(name, answers, &length, NULL, 0), EINVAL);
+    assert_int_equal(t_mallctl(name, NULL, NULL, objects, sizeof(objects)), EINVAL);
+    t_free(objects[0]);
+    t_free(objects[1]);
+}
+
 /* ---- the hook of a process that must end ---- */
 
 static void hook(const char *text) {
@@ -771,6 +818,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_thread_cache),
         cmocka_unit_test(test_explicit_caches),
         cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_utilization),
         cmocka_unit_test(test_safety_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
