@@ -52,7 +52,7 @@ if(NOT ASHLAR_SANITIZE)
         set_target_properties(${TARGET} PROPERTIES
             LINKER_LANGUAGE C
             SOVERSION ${SOVERSION}
-            LINK_DEPENDS "${EXPORTS}")
+            LINK_DEPENDS "${EXPORTS};${PROJECT_SOURCE_DIR}/cmake/late.ld")
         target_link_options(${TARGET} PRIVATE
             ${ASHLAR_LINK_FLAGS} "LINKER:--version-script,${EXPORTS}")
         target_link_libraries(${TARGET} PRIVATE Threads::Threads)
