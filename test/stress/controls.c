@@ -313,6 +313,55 @@ static void *come_and_go(void *argument) {
     return NULL;
 }
 
+/* ---- the numbers afterwards ---- */
+
+static size_t get_size(const char *name) {
+    size_t value;
+    size_t length = sizeof(value);
+    EXPECT(t_mallctl(name, &value, &length, NULL, 0) == 0, "%s", name);
+    return value;
+}
+
+/* 0 for an arena that does not exist. */
+static uint64_t get_arena(unsigned arena, const char *field) {
+    char name[NAME];
+    snprintf(name, sizeof(name), "stats.arenas.%u.%s", arena, field);
+    uint64_t value = 0;
+    size_t length = sizeof(value);
+    int error = t_mallctl(name, &value, &length, NULL, 0);
+    EXPECT(error == 0 || error == ENOENT, "%s: %s", name, strerror(error));
+    return value;
+}
+
+/* Everything was freed, and the arenas sum up. */
+static void check_numbers(size_t before) {
+    size_t after = get_size("ashlar.live.allocated");
+    size_t kept = TEST_INTERPOSED ? 64 * KIB : 0; /* by the C library */
+    EXPECT(after >= before ? after - before <= kept : before - after <= kept,
+           "%zu bytes before, %zu after", before, after);
+    uint64_t epoch = 1;
+    EXPECT(t_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0, "epoch");
+    unsigned end;
+    size_t length = sizeof(end);
+    EXPECT(t_mallctl("arenas.narenas", &end, &length, NULL, 0) == 0, "arenas.narenas");
+    static const char *const fields[] = {"small.nmalloc", "small.ndalloc", "small.nrequests",
+                                         "large.nmalloc", "large.ndalloc", "pactive",
+                                         "pdirty",        "tcache_bytes",  "resident"};
+    for (unsigned i = 0; i < ARRAY_LEN(fields); i++) {
+        uint64_t sum = 0;
+        for (unsigned arena = 0; arena < end; arena++) {
+            sum += get_arena(arena, fields[i]);
+        }
+        EXPECT(sum == get_arena(ALL, fields[i]), "%s: %llu in all arenas", fields[i],
+               (unsigned long long)sum);
+    }
+    EXPECT(get_arena(ALL, "large.nmalloc") - get_arena(ALL, "large.ndalloc") <= kept,
+           "large objects are left");
+    EXPECT(get_arena(ALL, "small.nmalloc") - get_arena(ALL, "small.ndalloc") <=
+               (get_size("stats.allocated") + get_arena(ALL, "tcache_bytes")) / 8,
+           "small objects are left");
+}
+
 /* ---- all of it ---- */
 
 static void *(*role_of(unsigned i))(void *) {
@@ -328,6 +377,7 @@ int main(int argc, char **argv) {
     read_list();
     size_t length = sizeof(nautomatic);
     EXPECT(t_mallctl("opt.narenas", &nautomatic, &length, NULL, 0) == 0, "opt.narenas");
+    size_t before = get_size("ashlar.live.allocated");
     struct prng seeds = {stress.seed};
     for (unsigned i = 0; i < THREADS; i++) {
         workers[i].prng = prng_fork(&seeds, i);
@@ -338,5 +388,6 @@ int main(int argc, char **argv) {
         pthread_join(workers[i].thread, NULL);
         steps += workers[i].steps;
     }
+    check_numbers(before);
     return stress_end("controls", steps);
 }
