@@ -58,10 +58,10 @@ size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current) {
     if (decay_ms(decay) < 0) {
         return current;
     }
-    if (decay_ms(decay) == 0) {
+    uint64_t length = decay_epoch_ns(decay);
+    if (length == 0) {
         return 0;
     }
-    uint64_t length = decay_epoch_ns(decay);
     if (decay->epoch_ns == 0) {
         decay->epoch_ns = now_ns;
     } else if (now_ns >= decay->epoch_ns + length) {

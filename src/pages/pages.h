@@ -59,10 +59,10 @@ struct pages {
     struct list dirty_chunks; /* cut chunks with dirty or muzzy granules, oldest first */
     size_t nempty;            /* cut chunks whose granules are all free */
     struct large_counters large;
-    _Atomic size_t nchunks;                 /* chunks in use: cut, big and body */
-    _Atomic size_t ncut;                    /* of them, cut */
-    _Atomic size_t ncut_active;             /* granules in runs of cut chunks */
-    _Atomic uint64_t nruns;                 /* runs ever allocated, and their granules */
+    _Atomic size_t nchunks;     /* chunks in use: cut, big and body */
+    _Atomic size_t ncut;        /* of them, cut */
+    _Atomic size_t ncut_active; /* granules in runs of cut chunks */
+    _Atomic uint64_t nruns;     /* runs ever allocated, and their granules */
     _Atomic uint64_t nrun_granules;
     _Atomic size_t nactive;                 /* granules in runs and big objects */
     _Atomic size_t active_pages;            /* the same in pages, rounded down */

@@ -430,6 +430,7 @@ struct snapshot *snapshot_take(void) {
     }
     threads_visit(add_thread, snapshot);
     struct arena_snapshot *first = snapshot->parts[0];
+    CHECK(first != NULL);
     add_depots(first);
     charge_rest(snapshot, first);
     for (unsigned i = 0; i < snapshot->narena_parts; i++) {

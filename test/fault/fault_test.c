@@ -50,7 +50,7 @@ static enum fault_mode mode;
 static _Atomic uint64_t fail_at;  /* number of the request that fails; 0: none */
 static _Atomic uint64_t requests; /* counted from 1 */
 static _Atomic uint64_t failures;
-static _Atomic unsigned kinds; /* a bit for each function that was called */
+static _Atomic unsigned kinds;    /* a bit for each function that was called */
 static _Atomic size_t unreleased; /* bytes whose release failed */
 static struct os_page_ops real;
 

@@ -432,9 +432,9 @@ static void test_stats_print(void **state) {
     child_run("use", "stats_print:true", &result);
     assert_true(child_exited(&result, 0));
     assert_string_equal(result.out, "done\n");
-    static const char *const expected[] = {"___ Begin jemalloc statistics ___", "Allocated: ",
-                                           "opt.stats_print: true", "arenas[0]:",
-                                           "--- End jemalloc statistics ---"};
+    static const char *const expected[] = {"___ Begin jemalloc statistics ___",
+                                           "Allocated: ", "opt.stats_print: true",
+                                           "arenas[0]:", "--- End jemalloc statistics ---"};
     const char *at = result.err;
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
         if (strstr(result.err, expected[i]) == NULL) {

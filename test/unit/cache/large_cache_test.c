@@ -19,7 +19,7 @@ static int setup(void **state) {
     (void)state;
     assert_true(thread_enter() != NULL);
     arena = arenas_get(0);
-    cache = (struct large_cache){0};
+    memset(&cache, 0, sizeof(cache));
     cache.most = LARGE_CACHED_GRANULES;
     return 0;
 }
