@@ -10,6 +10,8 @@
 #include "alloc/foreign.h"
 #include "heap/large.h"
 
+_Atomic size_t object_zero_reallocs;
+
 enum { INLINE_COPY_MAX = 256 };
 
 void *object_alloc_zeroed(size_t size) {

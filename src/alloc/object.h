@@ -17,6 +17,8 @@ void *object_alloc_zeroed(size_t size);
 void *object_alloc_aligned(size_t size, size_t alignment);
 /* Resizes in place or by moving; p is not NULL. The old object stays when NULL is returned. */
 void *object_resize(void *p, size_t size, const char *call);
+/* Calls of realloc(pointer, 0). */
+extern _Atomic size_t object_zero_reallocs;
 /* A large object grows or shrinks where it is; false: that cannot be. */
 bool object_resize_large(void *p, struct large large, size_t size);
 /* Bytes the object may use; p is not NULL. */

@@ -66,6 +66,7 @@ EXPORT void *API(calloc)(size_t count, size_t size) {
 }
 
 static void *realloc_to_zero(void *p) {
+    atomic_fetch_add_explicit(&object_zero_reallocs, 1, memory_order_relaxed);
     switch ((enum opt_zero_realloc)opts.zero_realloc) {
     case ZERO_REALLOC_ALLOC:
         return object_resize(p, 1, "realloc");

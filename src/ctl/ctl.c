@@ -68,6 +68,7 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_DETAIL] = ctl_detail,
     [DO_RUN_HISTOGRAM] = ctl_run_histogram,
     [DO_MUTEXES_RESET] = ctl_mutexes_reset,
+    [DO_ZERO_REALLOCS] = ctl_zero_reallocs,
     [DO_ACTIVE] = ctl_active,
     [DO_UTILIZATION] = ctl_utilization,
     [DO_UTILIZATION_BATCH] = ctl_utilization_batch,

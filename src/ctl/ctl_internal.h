@@ -149,6 +149,7 @@ enum ctl_function_id {
     DO_DETAIL,
     DO_RUN_HISTOGRAM,
     DO_MUTEXES_RESET,
+    DO_ZERO_REALLOCS,
     DO_ACTIVE,
     DO_UTILIZATION,
     DO_UTILIZATION_BATCH,
@@ -279,7 +280,7 @@ ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ct
 /* ---- ctl_stats.c ---- */
 
 ctl_function ctl_field, ctl_epoch, ctl_live_field, ctl_stats_dss, ctl_detail, ctl_run_histogram,
-    ctl_mutexes_reset, ctl_active;
+    ctl_mutexes_reset, ctl_zero_reallocs, ctl_active;
 
 /* ---- ctl_experimental.c ---- */
 

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "alloc/object.h"
 #include "ctl/ctl_internal.h"
 #include "meta/meta.h"
 #include "stats/detail.h"
@@ -159,6 +160,11 @@ int ctl_active(struct ctl_call *c) {
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         c->out.size += gauge_read(&arena->pages.nactive) << LG_GRANULE;
     }
+    return 0;
+}
+
+int ctl_zero_reallocs(struct ctl_call *c) {
+    c->out.size = gauge_read(&object_zero_reallocs);
     return 0;
 }
 

@@ -260,6 +260,8 @@ static const struct ctl_row stats[] = {
      "Bytes of usable address space that hold nothing.")},
     {"pinned", CTL_SIZE, R, DO_FIELD, PROCESS(pinned), CTL_HELP(
      "Unused bytes that extent hooks gave as pinned, which are never given back.")},
+    {"zero_reallocs", CTL_SIZE, R, DO_ZERO_REALLOCS, 0, CTL_HELP(
+     "Calls of realloc(pointer, 0) so far, whatever epoch says.")},
     {"mutexes", CTL_NODE, 0, LEVEL_STATS_MUTEXES, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_STATS_ARENAS, 0, CTL_HELP("")},
 };

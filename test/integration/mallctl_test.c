@@ -557,6 +557,16 @@ static void test_stats_of_arenas(void **state) {
     assert_int_equal(act("stats.arenas.0.hpa_shard.alloc.9.ps"), ENOENT);
 }
 
+static void test_zero_reallocs(void **state) {
+    (void)state;
+    size_t before = get_size("stats.zero_reallocs");
+    void *p = t_realloc(t_malloc(10), 0);
+    assert_int_equal(get_size("stats.zero_reallocs"), before + 1);
+    t_free(p);
+    t_free(t_realloc(NULL, 0));
+    assert_int_equal(get_size("stats.zero_reallocs"), before + 1);
+}
+
 static void test_locks(void **state) {
     (void)state;
     next_epoch();
@@ -812,6 +822,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_epoch),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_stats_of_arenas),
+        cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_thread_counters),
         cmocka_unit_test(test_thread_arena),
