@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jemalloc/jemalloc.h>
@@ -776,6 +780,61 @@ static void test_utilization(void **state) {
     t_free(objects[1]);
 }
 
+/* ---- fork ---- */
+
+enum { FORKS = 40 };
+static atomic_bool stop;
+
+static void *change_all_the_time(void *unused) {
+    while (!atomic_load(&stop)) {
+        uint64_t epoch = 1;
+        t_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+        unsigned arena;
+        size_t length = sizeof(arena);
+        if (t_mallctl("arenas.create", &arena, &length, NULL, 0) == 0) {
+            char name[NAME];
+            snprintf(name, sizeof(name), "arena.%u.destroy", arena);
+            t_mallctl(name, NULL, NULL, NULL, 0);
+        }
+    }
+    return unused;
+}
+
+/* In the child, whose parent's other thread may have been in the middle of a change. */
+static int use_controls(void) {
+    uint64_t epoch = 1;
+    unsigned arena;
+    size_t length = sizeof(arena);
+    size_t allocated;
+    size_t size = sizeof(allocated);
+    if (t_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) != 0 ||
+        t_mallctl("stats.allocated", &allocated, &size, NULL, 0) != 0 ||
+        t_mallctl("arenas.create", &arena, &length, NULL, 0) != 0 ||
+        act(named("arena.%u.destroy", arena)) != 0) {
+        return 1;
+    }
+    return act(named("arena.%u.purge", ALL));
+}
+
+static void test_fork(void **state) {
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, change_all_the_time, NULL), 0);
+    for (unsigned i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            alarm(20);
+            _exit(use_controls());
+        }
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+}
+
 /* ---- the hook of a process that must end ---- */
 
 static void hook(const char *text) {
@@ -830,6 +889,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_explicit_caches),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_utilization),
+        cmocka_unit_test(test_fork),
         cmocka_unit_test(test_safety_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
