@@ -8,6 +8,7 @@ line that allows nothing any more is a failure, too.
 """
 import argparse
 import errno
+import json
 import os
 import re
 import subprocess
@@ -80,6 +81,19 @@ def controls():
                 name = re.sub(r"<\w>", "0", row.group(1))
                 rows.append((name, SIZES[row.group(2)], row.group(3)))
     return rows
+
+
+def keys(value, path=""):
+    """Paths of all keys in a JSON document; elements of arrays, and of objects by number, are alike."""
+    if isinstance(value, dict):
+        found = set()
+        for name, below in value.items():
+            here = f"{path}/{'*' if name.isdigit() else name}"
+            found |= {here} | keys(below, here)
+        return found
+    if isinstance(value, list):
+        return set().union(*(keys(below, path + "/*") for below in value))
+    return set()
 
 
 class CompatTest(unittest.TestCase):
@@ -168,6 +182,14 @@ class CompatTest(unittest.TestCase):
                                     "ours": tuple(map(int, ours.split(", "))),
                                     "theirs": tuple(map(int, theirs.split(", ")))})
         self.check("control", differences)
+
+    def test_keys_of_the_statistics(self):
+        ours, theirs = (keys(json.loads(ask(library, "json")))
+                        for library in (ARGUMENTS.shared, self.jemalloc))
+        self.assertGreater(len(ours & theirs), 300)
+        later = ("/jemalloc/opt/", "/jemalloc/stats/background_thread/", "/jemalloc/stats/zero_reallocs")
+        self.check("json", [{"key": key, "missing": key not in ours}
+                            for key in sorted(ours ^ theirs) if not key.startswith(later)])
 
     def test_reasons_are_in_the_documentation(self):
         with open(os.path.join(ROOT, "docs/compat.md"), encoding="utf-8") as file:
