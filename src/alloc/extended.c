@@ -20,6 +20,10 @@ static size_t alignment_of(int flags) {
     return (size_t)1 << (flags & EXTENDED_ALIGNMENT);
 }
 
+static bool is_aligned(const void *p, int flags) {
+    return ((uintptr_t)p & (alignment_of(flags) - 1)) == 0;
+}
+
 static unsigned tcache_of(int flags) {
     return ((unsigned)flags & EXTENDED_TCACHE) >> EXTENDED_LG_TCACHE;
 }
@@ -155,14 +159,14 @@ static void free_past_cache(struct thread *thread, void *p, unsigned class) {
     if (class != 0) {
         slow_free_small_uncached(thread, class, p);
     } else {
-        slow_free_large_uncached(thread, p);
+        slow_free_large_uncached(thread, p, "dallocx");
     }
 }
 
 void extended_free(void *p, int flags) {
     unsigned tcache = tcache_of(flags);
     if (tcache == TCACHE_OWN || p == NULL) {
-        fast_free(p);
+        fast_free_or(p, slow_dallocx);
         return;
     }
     struct thread *thread = thread_enter();
@@ -220,8 +224,7 @@ void *extended_resize(void *p, size_t request, int flags) {
     if (!find_source(&source, flags)) {
         return NULL;
     }
-    if ((uintptr_t)p % alignment == 0 && !is_elsewhere(&source, p) &&
-        resize_here(p, request, alignment)) {
+    if (is_aligned(p, flags) && !is_elsewhere(&source, p) && resize_here(p, request, alignment)) {
         zero_behind(p, old, object_usable(p, "rallocx"), flags);
         return p;
     }
@@ -237,7 +240,7 @@ size_t extended_resize_here(void *p, size_t request, size_t extra, int flags) {
     size_t old = object_usable(p, "xallocx");
     struct large large = large_find(p);
     if (map_size_class_of(p) != 0 || large.chunk == NULL || request > EXTENDED_MAX ||
-        (uintptr_t)p % alignment_of(flags) != 0) {
+        !is_aligned(p, flags)) {
         return old;
     }
     extra = extra < EXTENDED_MAX - request ? extra : EXTENDED_MAX - request;

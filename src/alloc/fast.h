@@ -54,13 +54,18 @@ static ALWAYS_INLINE void *fast_malloc(size_t request) {
     return fast_malloc_class(sizeclass_of_small(request));
 }
 
-/* NULL, large objects and foreign pointers have class 0, whose bin is always the dummy. */
-static ALWAYS_INLINE void fast_free(void *p) {
+/* NULL, large objects and foreign pointers have class 0, whose bin is always the dummy. `slow` is slow_free,
+ * or the one of slow.h that bears the caller's name. */
+static ALWAYS_INLINE void fast_free_or(void *p, void (*slow)(void *p)) {
     struct thread *thread = this_thread;
     keep_in_register(thread);
     if (unlikely(!cache_push(&thread->bins[map_class_of(p)], p))) {
-        slow_free(p);
+        slow(p);
     }
+}
+
+static ALWAYS_INLINE void fast_free(void *p) {
+    fast_free_or(p, slow_free);
 }
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { JUNK_FREE_BYTE = 0x5a };
 
-static NOINLINE void free_large(void *p) {
+static NOINLINE void free_large(void *p, const char *call) {
     struct thread *thread = thread_enter();
     if (likely(thread != NULL && thread->keeps_large)) {
         size_t usable = large_cache_keep(&thread->large, thread->arena, p);
@@ -23,14 +23,14 @@ static NOINLINE void free_large(void *p) {
             return;
         }
     }
-    slow_free_large_uncached(thread, p);
+    slow_free_large_uncached(thread, p, call);
 }
 
-void slow_free_large_uncached(struct thread *thread, void *p) {
+void slow_free_large_uncached(struct thread *thread, void *p, const char *call) {
     struct large large = large_find(p);
     if (large.chunk == NULL) {
         if (!foreign_free(p)) {
-            large_report("free", p);
+            large_report(call, p);
         }
         return;
     }
@@ -85,11 +85,39 @@ void slow_free_small_uncached(struct thread *thread, unsigned class, void *p) {
     arena_drain(class, &p, 1);
 }
 
-NOINLINE void slow_free(void *p) {
+static NOINLINE void free_for(void *p, const char *call) {
     unsigned byte = map_class_of(p);
     if (byte != 0) {
         free_small(p, byte);
     } else if (p != NULL) {
-        free_large(p);
+        free_large(p, call);
     }
+}
+
+void slow_free(void *p) {
+    free_for(p, "free");
+}
+
+void slow_free_sized(void *p) {
+    free_for(p, "free_sized");
+}
+
+void slow_free_aligned_sized(void *p) {
+    free_for(p, "free_aligned_sized");
+}
+
+void slow_realloc_to_zero(void *p) {
+    free_for(p, "realloc");
+}
+
+void slow_delete(void *p) {
+    free_for(p, "operator delete");
+}
+
+void slow_dallocx(void *p) {
+    free_for(p, "dallocx");
+}
+
+void slow_sdallocx(void *p) {
+    free_for(p, "sdallocx");
 }

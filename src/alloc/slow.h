@@ -23,15 +23,21 @@ void *slow_malloc_large(size_t request, size_t alignment, bool zero);
 /* The countdown of a class has ended with this allocation. */
 void *slow_event(void *object, unsigned class);
 
-/* p has class 0, or its bin has no room. */
+/* p has class 0, or its bin has no room. The public function is what reports of bad pointers name. */
 void slow_free(void *p);
+void slow_free_sized(void *p);
+void slow_free_aligned_sized(void *p);
+void slow_realloc_to_zero(void *p);
+void slow_delete(void *p);
+void slow_dallocx(void *p);
+void slow_sdallocx(void *p);
 
 /* Past all caches: an object of this arena, and back to whatever arena it is of. */
 void *slow_malloc_from(struct thread *thread, struct arena *arena, unsigned class);
 void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t request,
                              size_t alignment, bool zero);
 void slow_free_small_uncached(struct thread *thread, unsigned class, void *p);
-void slow_free_large_uncached(struct thread *thread, void *p);
+void slow_free_large_uncached(struct thread *thread, void *p, const char *call);
 /* Into a cache, which may make room for it. false: not taken. */
 bool slow_cache(struct thread *cache, unsigned class, void *p);
 

@@ -105,7 +105,7 @@ void *cxx_new_aligned_nothrow(size_t size, size_t alignment, const struct nothro
 EXPORT void cxx_delete(void *p) __asm__("_ZdlPv");
 
 void cxx_delete(void *p) {
-    fast_free(p);
+    fast_free_or(p, slow_delete);
 }
 
 #define DELETES __attribute__((alias("_ZdlPv")))

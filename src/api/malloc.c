@@ -48,13 +48,13 @@ EXPORT void API(free)(void *p) {
 /* Sizes given to sized frees are not needed to find the object, and wrong ones do no harm. */
 EXPORT void API(free_sized)(void *p, size_t size) {
     (void)size;
-    fast_free(p);
+    fast_free_or(p, slow_free_sized);
 }
 
 EXPORT void API(free_aligned_sized)(void *p, size_t alignment, size_t size) {
     (void)alignment;
     (void)size;
-    fast_free(p);
+    fast_free_or(p, slow_free_aligned_sized);
 }
 
 EXPORT void *API(calloc)(size_t count, size_t size) {
@@ -74,7 +74,7 @@ static void *realloc_to_zero(void *p) {
         fatal_pointer("realloc", p, "called with size 0 (zero_realloc:abort)");
     case ZERO_REALLOC_FREE:
     default:
-        fast_free(p);
+        fast_free_or(p, slow_realloc_to_zero);
         return NULL;
     }
 }

@@ -41,7 +41,7 @@ EXPORT size_t API(sallocx)(const void *p, int flags) {
 /* The arena is the object's own, whatever the flags say. */
 EXPORT void API(dallocx)(void *p, int flags) {
     if (likely((flags & EXTENDED_TCACHE) == 0)) {
-        fast_free(p);
+        fast_free_or(p, slow_dallocx);
         return;
     }
     extended_free(p, flags);
@@ -50,7 +50,7 @@ EXPORT void API(dallocx)(void *p, int flags) {
 EXPORT void API(sdallocx)(void *p, size_t size, int flags) {
     (void)size;
     if (likely((flags & EXTENDED_TCACHE) == 0)) {
-        fast_free(p);
+        fast_free_or(p, slow_sdallocx);
         return;
     }
     extended_free(p, flags);

@@ -63,7 +63,7 @@ static inline unsigned sizeclass_of_aligned(size_t request, size_t alignment) {
         return 0;
     }
     unsigned class = sizeclass_of(size);
-    return sizeclasses[class].size % alignment == 0 ? class : 0;
+    return (sizeclasses[class].size & (alignment - 1)) == 0 ? class : 0;
 }
 
 #endif
