@@ -86,7 +86,9 @@ bool object_resize_large(void *p, struct large large, size_t size) {
         return false;
     }
     size_t now = large_usable(large);
-    thread_count(thread_enter(), now, old);
+    if (now != old) {
+        thread_count(thread_enter(), now, old);
+    }
     if (now > old) {
         slow_dress((char *)p + old, now - old);
     }

@@ -81,8 +81,8 @@ static void *allocate(struct shadow *shadow) {
     }
 }
 
-/* In place or not, resizing ends one size and begins another; small objects that stay what they are do
- * not count. */
+/* In place or not, resizing ends one size and begins another; objects that stay what they are do not
+ * count. */
 static void resize(struct shadow *shadow, void **object) {
     size_t before = usable(*object);
     void *old = *object;
@@ -90,16 +90,12 @@ static void resize(struct shadow *shadow, void **object) {
     size_t size = some_size(shadow);
     *object = extended ? extended_resize(old, size, some_cache(shadow)) : ashlar_realloc(old, size);
     MUST(*object != NULL);
-    bool stayed = *object == old && usable(old) == before;
-    bool large = before > SIZECLASS_MAX;
-    if (!stayed || (large && !extended)) {
-        if (*object == old) {
-            count(shadow, usable(*object) - before, 0);
-            count(shadow, before, before);
-        } else {
-            count(shadow, usable(*object), 0);
-            count(shadow, 0, before);
-        }
+    if (*object == old && usable(old) != before) {
+        count(shadow, usable(*object) - before, 0);
+        count(shadow, before, before);
+    } else if (*object != old) {
+        count(shadow, usable(*object), 0);
+        count(shadow, 0, before);
     }
 }
 
