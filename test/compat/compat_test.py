@@ -72,14 +72,16 @@ def ask(library, what, requests=""):
 
 
 def controls():
-    """(name, size, access) of every control that docs/controls.md describes, indices being 0."""
+    """(name, size, access) of every control that docs/controls.md describes, indices being 0; arenas
+    also all together and the destroyed ones."""
     rows = []
     with open(os.path.join(ROOT, "docs/controls.md"), encoding="utf-8") as file:
         for line in file:
             row = re.match(r"\| `([a-z0-9_.<>]+)` \| `([^`]+)` \| `([r-][w-])` \| (.*) \|$", line)
             if row and row.group(2) in SIZES and "*ashlar" not in row.group(4):
-                name = re.sub(r"<\w>", "0", row.group(1))
-                rows.append((name, SIZES[row.group(2)], row.group(3)))
+                for arena in ("0", "4096", "4097") if "arena" in row.group(1) else ("0",):
+                    name = re.sub(r"<\w>", "0", row.group(1).replace("<i>", arena))
+                    rows.append((name, SIZES[row.group(2)], row.group(3)))
     return rows
 
 
