@@ -444,29 +444,29 @@ static const struct ctl_row stats_arena_mutexes[] = {
     {"large", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_LARGE]), CTL_HELP(
      "the arena's page lock (jemalloc: of the list of large extents)")},
     {"extent_avail", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENT_AVAIL]), CTL_HELP(
-     "the lock of spare run descriptors, which arenas share")},
+     "the lock of spare run descriptors, which arenas share, and which counts for arena 0")},
     {"extents_dirty", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_DIRTY]), CTL_HELP(
      "the arena's page lock")},
     {"extents_muzzy", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_MUZZY]), CTL_HELP(
      "the arena's page lock")},
     {"extents_retained", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_RETAINED]), CTL_HELP(
-     "the lock of the arena's address space, which arenas without hooks share")},
+     "the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
     {"extents_pinned", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_PINNED]), CTL_HELP(
-     "the lock of the arena's address space, which arenas without hooks share")},
+     "the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
     {"decay_dirty", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_DECAY_DIRTY]), CTL_HELP(
      "the lock of whoever purges the arena")},
     {"decay_muzzy", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_DECAY_MUZZY]), CTL_HELP(
      "the lock of whoever purges the arena")},
     {"base", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_BASE]), CTL_HELP(
-     "the lock of metadata, which arenas share")},
+     "the lock of metadata, which arenas share, and which counts for arena 0")},
     {"tcache_list", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_TCACHE_LIST]), CTL_HELP(
-     "the lock of the registry of threads, which arenas share")},
+     "the lock of the registry of threads, which arenas share, and which counts for arena 0")},
     {"hpa_shard", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD]), CTL_HELP(
      "the arena's page lock")},
     {"hpa_shard_grow", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD_GROW]),
-     CTL_HELP("the lock of the arena's address space, which arenas without hooks share")},
+     CTL_HELP("the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
     {"hpa_sec", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SEC]), CTL_HELP(
-     "the locks of the depots between threads, all together, which arenas share")},
+     "the locks of the depots between threads, all together, which arenas share, and which count for arena 0")},
 };
 
 static const struct ctl_row stats_hpa[] = {

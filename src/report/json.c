@@ -6,7 +6,8 @@
  */
 #include "report/report.h"
 
-#include "opt/opt.h"
+#include <string.h>
+
 #include "os/os.h"
 
 #define MUTEX_KEYS                                                                                 \
@@ -15,8 +16,6 @@
     "npageslabs_huge nactive_huge ndirty_huge npageslabs_nonhuge nactive_nonhuge ndirty_nonhuge "  \
     "nretained_nonhuge"
 #define OBJECTS_KEYS "allocated nmalloc ndalloc nrequests nfills nflushes"
-
-enum { NONFULL_SLABS = 64, HPA_ALLOCS = 9 };
 
 struct json {
     struct writer *w;
@@ -46,14 +45,6 @@ static void quoted(struct json *j, const char *text, size_t length) {
     writer_text(j->w, "\"");
 }
 
-static size_t length_of(const char *text) {
-    size_t n = 0;
-    while (text[n] != '\0') {
-        n++;
-    }
-    return n;
-}
-
 static void key(struct json *j, const char *name, size_t length) {
     separate(j);
     quoted(j, name, length);
@@ -63,7 +54,7 @@ static void key(struct json *j, const char *name, size_t length) {
 /* An object or array begins as a member, or, with an empty name, as an element. */
 static void begin(struct json *j, const char *name, const char *bracket) {
     if (name[0] != '\0') {
-        key(j, name, length_of(name));
+        key(j, name, strlen(name));
     } else {
         separate(j);
     }
@@ -88,7 +79,7 @@ static void value(struct json *j, const struct ctl_answer *answer) {
         writer_i64(j->w, answer->i64);
         break;
     case CTL_ANSWER_TEXT:
-        quoted(j, answer->text, length_of(answer->text));
+        quoted(j, answer->text, strlen(answer->text));
         break;
     }
 }
@@ -116,7 +107,7 @@ static void object(struct json *j, const char *name, const char *control, const 
 }
 
 /* For n elements: path.control.<i>. */
-static void array(struct json *j, const char *name, const char *control, unsigned n,
+static void array(struct json *j, const char *name, const char *control, uint64_t n,
                   const char *keys) {
     size_t before = path_add(&j->path, control);
     begin(j, name, "[");
@@ -161,39 +152,31 @@ static void options(struct json *j) {
     fields(j, "global_var=malloc_conf.global_var symlink=malloc_conf.symlink "
               "env_var=malloc_conf.env_var "
               "global_var_2_conf_harder=malloc_conf.global_var_2_conf_harder");
-    for (size_t i = 0; i < opt_nrows; i++) {
-        fields(j, opt_rows[i].name);
-    }
+    fields(j, report_options);
     end(j, "}");
-}
-
-static unsigned number(const char *control) {
-    struct path path;
-    path_begin(&path, "");
-    return (unsigned)path_u64(&path, control);
 }
 
 static void general(struct json *j) {
     path_begin(&j->path, "");
     fields(j, "version");
-    object(j, "config", "config",
-           "cache_oblivious debug fill lazy_lock malloc_conf opt_safety_checks prof prof_libgcc "
-           "prof_libunwind prof_frameptr stats utrace xmalloc");
+    object(j, "config", "config", report_config);
     begin(j, "system", "{");
     key(j, "thp_mode", 8);
     const char *mode = os_huge_page_mode();
-    quoted(j, mode, length_of(mode));
+    quoted(j, mode, strlen(mode));
     end(j, "}");
     options(j);
     path_begin(&j->path, "");
-    object(j, "prof", "prof", "thread_active_init active gdump interval lg_sample");
+    if (report_number("config.prof") != 0) {
+        object(j, "prof", "prof", report_prof);
+    }
     path_begin(&j->path, "arenas");
     begin(j, "arenas", "{");
     fields(j,
            "narenas dirty_decay_ms muzzy_decay_ms quantum page hugepage tcache_max nbins nhbins");
-    array(j, "bin", "bin", number("arenas.nbins"), "size nregs slab_size nshards");
+    array(j, "bin", "bin", report_number("arenas.nbins"), "size nregs slab_size nshards");
     fields(j, "nlextents");
-    array(j, "lextent", "lextent", number("arenas.nlextents"), "size");
+    array(j, "lextent", "lextent", report_number("arenas.nlextents"), "size");
     end(j, "}");
 }
 
@@ -205,8 +188,7 @@ static void process(struct json *j, const struct report_parts *parts) {
            "retained pinned zero_reallocs");
     object(j, "background_thread", "background_thread", "num_threads num_runs run_interval");
     if (parts->mutexes) {
-        mutexes(j, "background_thread max_per_bg_thd ctl prof prof_thds_data prof_dump "
-                   "prof_recent_alloc prof_recent_dump prof_stats");
+        mutexes(j, report_mutexes);
     }
     end(j, "}");
 }
@@ -214,7 +196,7 @@ static void process(struct json *j, const struct report_parts *parts) {
 static void bins(struct json *j, bool locks) {
     size_t before = path_add(&j->path, "bins");
     begin(j, "bins", "[");
-    for (unsigned i = 0; i < number("arenas.nbins"); i++) {
+    for (unsigned i = 0; i < report_number("arenas.nbins"); i++) {
         size_t inner = path_add_index(&j->path, i);
         begin(j, "", "{");
         fields(j, "nmalloc ndalloc curregs nrequests nfills nflushes nreslabs curslabs "
@@ -240,26 +222,20 @@ static void chunks(struct json *j) {
     object(j, "slabs", "slabs",
            "npageslabs_nonhuge nactive_nonhuge ndirty_nonhuge nretained_nonhuge npageslabs_huge "
            "nactive_huge ndirty_huge");
-    array(j, "extent_allocation_distribution", "alloc", HPA_ALLOCS,
+    array(j, "extent_allocation_distribution", "alloc", REPORT_HPA_ALLOCS,
           "min_extents max_extents extents ps pages_per_ps extents_per_ps total_elapsed_ns_per_ps");
     object(j, "full_slabs", "full_slabs", SLABS_KEYS);
     object(j, "empty_slabs", "empty_slabs", SLABS_KEYS);
-    array(j, "nonfull_slabs", "nonfull_slabs", NONFULL_SLABS, SLABS_KEYS);
+    array(j, "nonfull_slabs", "nonfull_slabs", NONFULL_CLASSES, SLABS_KEYS);
     path_cut(&j->path, before);
     end(j, "}");
 }
 
 static void arena_name(struct json *j, unsigned arena) {
-    char name[32];
-    char *to = name;
-    size_t size = sizeof(to);
-    struct path path;
-    path_begin(&path, "arena");
-    path_add_index(&path, arena);
-    path_add(&path, "name");
-    if (ctl_by_name(path.text, (void *)&to, &size, NULL, 0) == 0) {
+    char name[REPORT_ARENA_NAME];
+    if (report_arena_name(arena, name)) {
         key(j, "name", 4);
-        quoted(j, name, length_of(name));
+        quoted(j, name, strlen(name));
     }
 }
 
@@ -275,21 +251,19 @@ static void arena(struct json *j, const char *name, unsigned number_of_arena, bo
               "dirty_npurge dirty_nmadvise dirty_purged muzzy_npurge muzzy_nmadvise muzzy_purged");
     object(j, "small", "small", OBJECTS_KEYS);
     object(j, "large", "large", OBJECTS_KEYS);
-    fields(j, "mapped retained pinned base internal metadata_edata metadata_rtree metadata_thp "
-              "tcache_bytes tcache_stashed_bytes resident abandoned_vm extent_avail");
+    fields(j, report_arena_bytes);
     if (parts->mutexes) {
-        mutexes(j, "large extent_avail extents_dirty extents_muzzy extents_retained extents_pinned "
-                   "decay_dirty decay_muzzy base tcache_list hpa_shard hpa_shard_grow hpa_sec");
+        mutexes(j, report_arena_mutexes);
     }
     if (parts->bins) {
         bins(j, parts->mutexes);
     }
     if (parts->large) {
-        array(j, "lextents", "lextents", number("arenas.nlextents"), "curlextents");
+        array(j, "lextents", "lextents", report_number("arenas.nlextents"), "curlextents");
     }
     if (parts->extents) {
         array(
-            j, "extents", "extents", REPORT_PAGE_CLASSES,
+            j, "extents", "extents", NPAGE_CLASSES,
             "ndirty nmuzzy nretained npinned dirty_bytes muzzy_bytes retained_bytes pinned_bytes");
     }
     if (parts->hpa) {
@@ -299,19 +273,15 @@ static void arena(struct json *j, const char *name, unsigned number_of_arena, bo
 }
 
 static void arenas(struct json *j, const struct report_parts *parts) {
-    unsigned narenas = report_narenas();
-    unsigned nlive = 0;
-    for (unsigned i = 0; i < narenas; i++) {
-        nlive += report_has_arena(i);
-    }
     begin(j, "stats.arenas", "{");
-    if (parts->merged && (nlive > 1 || !parts->arenas)) {
+    if (report_wants_merged(parts)) {
         arena(j, "merged", CTL_ARENAS_ALL, false, parts);
     }
     if (parts->destroyed && report_has_arena(CTL_ARENAS_DESTROYED)) {
         arena(j, "destroyed", CTL_ARENAS_DESTROYED, false, parts);
     }
-    for (unsigned i = 0; parts->arenas && i < narenas; i++) {
+    unsigned end_of_arenas = parts->arenas ? report_narenas() : 0;
+    for (unsigned i = 0; i < end_of_arenas; i++) {
         if (report_has_arena(i)) {
             char name[16];
             struct fmt out;

@@ -5,6 +5,7 @@
 #define ASHLAR_REPORT_REPORT_H
 
 #include "report/writer.h"
+#include "stats/detail.h"
 
 /* What to print. */
 struct report_parts {
@@ -31,11 +32,22 @@ void report_json(struct writer *w, const struct report_parts *parts);
 void report_text(struct writer *w, const struct report_parts *parts);
 void report_openmetrics(struct writer *w, const struct report_parts *parts);
 
-/* Arenas in the last refresh. */
-/* Classes of lengths of unused runs: stats.arenas.<i>.extents.<j>. */
-enum { REPORT_PAGE_CLASSES = 199 };
+/* ---- for the three of them ---- */
 
+enum { REPORT_HPA_ALLOCS = 9, REPORT_ARENA_NAME = 32 };
+
+/* Names of controls in jemalloc's order; each list is for word_next(). */
+extern const char report_config[], report_options[], report_prof[];
+extern const char report_mutexes[], report_arena_mutexes[], report_arena_bytes[];
+
+/* An unsigned number; 0 when there is no such control. */
+uint64_t report_number(const char *control);
+
+/* Numbers of arenas are below; which of them the last refresh has (or CTL_ARENAS_DESTROYED). */
 unsigned report_narenas(void);
 bool report_has_arena(unsigned arena);
+bool report_wants_merged(const struct report_parts *parts);
+/* false: it has just been destroyed. */
+bool report_arena_name(unsigned arena, char name[REPORT_ARENA_NAME]);
 
 #endif

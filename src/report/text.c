@@ -1,35 +1,96 @@
 /*
- * text.c: the statistics for people, in the sections and under the labels that readers of jemalloc's
- * report know.
+ * text.c: the statistics for people, in the sections, under the labels and in the columns that readers
+ * of jemalloc's report know.
  *
  * Tables skip rows of sizes that were never used; a line of dashes stands for each series of them.
  */
 #include "report/report.h"
 
+#include <string.h>
+
+#include "base/compiler.h"
 #include "opt/opt.h"
 #include "os/os.h"
 
-#define MUTEX_HEADER                                                                               \
-    "      n_lock_ops  (#/sec)       n_waiting  (#/sec)      n_spin_acq  (#/sec)  n_owner_switch"  \
-    "  (#/sec)   total_wait_ns    (#/sec)     max_wait_ns  max_n_thds\n"
+enum { LABEL = 21, WIDE = 16, COUNT = 13, SIZE = 20, INDEX = 4, NAME = 40, NS_PER_S = 1000000000 };
 
-enum { LABEL = 21, WIDE = 16, RATE = 8, WAIT_RATE = 10, THREADS = 12, COUNT = 13, SIZE = 20 };
+/* One number per row of a table; with `rate`, how many there were each second follows. */
+struct column {
+    char title[24];
+    char control[24];
+    uint8_t width;
+    uint8_t rate;
+};
+
+static const struct column mutex_columns[] = {
+    {"n_lock_ops", "num_ops", 16, 8},
+    {"n_waiting", "num_wait", 16, 8},
+    {"n_spin_acq", "num_spin_acq", 16, 8},
+    {"n_owner_switch", "num_owner_switch", 16, 8},
+    {"total_wait_ns", "total_wait_time", 16, 10},
+    {"max_wait_ns", "max_wait_time", 16, 0},
+    {"max_n_thds", "max_num_thds", 12, 0},
+};
+static const struct column object_columns[] = {
+    {"allocated", "allocated", 16, 0}, {"nmalloc", "nmalloc", 16, 10},
+    {"ndalloc", "ndalloc", 16, 10},    {"nrequests", "nrequests", 16, 10},
+    {"nfill", "nfills", 16, 10},       {"nflush", "nflushes", 16, 10},
+};
+static const struct column bin_requests[] = {
+    {"nmalloc", "nmalloc", 13, 8},
+    {"ndalloc", "ndalloc", 13, 8},
+    {"nrequests", "nrequests", 13, 10},
+};
+static const struct column bin_state[] = {
+    {"curregs", "curregs", 13, 0},
+    {"curslabs", "curslabs", 13, 0},
+    {"nonfull_slabs", "nonfull_slabs", 15, 0},
+};
+static const struct column bin_moves[] = {
+    {"nfills", "nfills", 13, 8},
+    {"nflushes", "nflushes", 13, 8},
+    {"nslabs", "nslabs", 13, 0},
+    {"nreslabs", "nreslabs", 13, 8},
+};
+static const struct column large_columns[] = {
+    {"nmalloc", "nmalloc", 13, 8},
+    {"ndalloc", "ndalloc", 13, 8},
+    {"nrequests", "nrequests", 13, 8},
+    {"curlextents", "curlextents", 13, 0},
+};
+static const struct column extent_columns[] = {
+    {"ndirty", "ndirty", 13, 0},       {"dirty", "dirty_bytes", 13, 0},
+    {"nmuzzy", "nmuzzy", 13, 0},       {"muzzy", "muzzy_bytes", 13, 0},
+    {"nretained", "nretained", 13, 0}, {"retained", "retained_bytes", 13, 0},
+    {"npinned", "npinned", 13, 0},     {"pinned", "pinned_bytes", 13, 0},
+};
+static const struct column slab_columns[] = {
+    {"npageslabs_huge", "npageslabs_huge", 16, 0},
+    {"nactive_huge", "nactive_huge", 16, 0},
+    {"ndirty_huge", "ndirty_huge", 16, 0},
+    {"npageslabs_nonhuge", "npageslabs_nonhuge", 20, 0},
+    {"nactive_nonhuge", "nactive_nonhuge", 20, 0},
+    {"ndirty_nonhuge", "ndirty_nonhuge", 20, 0},
+    {"nretained_nonhuge", "nretained_nonhuge", 20, 0},
+};
+static const struct column run_columns[] = {
+    {"min_extents", "min_extents", 16, 0},
+    {"max_extents", "max_extents", 16, 0},
+    {"extents", "extents", 16, 0},
+    {"ps", "ps", 16, 0},
+    {"pages_per_ps", "pages_per_ps", 16, 0},
+    {"extents_per_ps", "extents_per_ps", 16, 0},
+    {"total_elapsed_ns_per_ps", "total_elapsed_ns_per_ps", 26, 0},
+};
 
 struct text {
     struct writer *w;
-    struct path path;
+    struct path path; /* what the controls of columns are below */
     uint64_t seconds; /* the arena's age */
+    bool gap;         /* rows were skipped */
 };
 
-static void label(struct writer *w, const char *name, unsigned width) {
-    unsigned n = 0;
-    for (; name[n] != '\0'; n++) {
-    }
-    writer_text(w, name);
-    for (; n < width; n++) {
-        writer_text(w, " ");
-    }
-}
+/* ---- pieces ------------------------------------------------------------------------------------- */
 
 static void answer_text(struct writer *w, const struct ctl_answer *answer) {
     switch (answer->kind) {
@@ -50,16 +111,96 @@ static void answer_text(struct writer *w, const struct ctl_answer *answer) {
     }
 }
 
-/* "  prefix.name: value", and what it is now if it can be changed. */
-static void line(struct writer *w, const char *prefix, const char *name) {
-    static const char *const changing[][2] = {
+/* `before`, the value of a control, `after`; nothing if there is no such control. */
+static void valued(struct writer *w, const char *before, const char *control, const char *after) {
+    struct path path;
+    struct ctl_answer answer;
+    path_begin(&path, control);
+    if (path_read(&path, &answer)) {
+        writer_text(w, before);
+        answer_text(w, &answer);
+        writer_text(w, after);
+    }
+}
+
+/* `before` and a number below the path. */
+static void named(struct text *t, const char *before, const char *control) {
+    writer_text(t->w, before);
+    writer_u64(t->w, path_u64(&t->path, control));
+}
+
+/* The next word of a list, as text. */
+static bool next_name(const char **list, char name[NAME]) {
+    struct word word;
+    struct fmt out;
+    fmt_init(&out, name, NAME);
+    if (!word_next(list, &word)) {
+        return false;
+    }
+    fmt_strn(&out, word.key, word.key_length);
+    return true;
+}
+
+static void titles(struct writer *w, const struct column *columns, unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        writer_right(w, columns[i].title, columns[i].width);
+        if (columns[i].rate != 0) {
+            writer_right(w, "(#/sec)", columns[i].rate);
+        }
+    }
+}
+
+static void cell(struct text *t, const struct column *column, uint64_t value) {
+    writer_right_u64(t->w, value, column->width);
+    if (column->rate != 0) {
+        writer_right_u64(t->w, t->seconds == 0 ? value : value / t->seconds, column->rate);
+    }
+}
+
+static void cells(struct text *t, const struct column *columns, unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        cell(t, &columns[i], path_u64(&t->path, columns[i].control));
+    }
+}
+
+#define TITLES(w, columns) titles(w, columns, ARRAY_LEN(columns))
+#define CELLS(t, columns) cells(t, columns, ARRAY_LEN(columns))
+
+/* A row of sizes that is not shown, or that is. */
+static bool skip_row(struct text *t, bool unused) {
+    if (!unused && t->gap) {
+        writer_text(t->w, "                     ---\n");
+    }
+    t->gap = unused;
+    return unused;
+}
+
+static void end_table(struct text *t) {
+    skip_row(t, false);
+}
+
+/* A number that says what class i of a table is. */
+static uint64_t of_class(const char *table, unsigned i, const char *field) {
+    struct path path;
+    path_begin(&path, table);
+    path_add_index(&path, i);
+    return path_u64(&path, field);
+}
+
+/* ---- what is fixed ------------------------------------------------------------------------------ */
+
+static void option(struct writer *w, const char *name) {
+    static const char changing[][2][24] = {
         {"background_thread", "background_thread"},
         {"dirty_decay_ms", "arenas.dirty_decay_ms"},
         {"muzzy_decay_ms", "arenas.muzzy_decay_ms"},
+        {"prof_active", "prof.active"},
+        {"prof_thread_active_init", "prof.thread_active_init"},
+        {"lg_prof_sample", "prof.lg_sample"},
     };
     struct path path;
     struct ctl_answer answer;
-    path_begin(&path, prefix);
+    path_begin(&path, "opt");
     path_add(&path, name);
     if (!path_read(&path, &answer)) {
         return;
@@ -69,472 +210,400 @@ static void line(struct writer *w, const char *prefix, const char *name) {
     writer_text(w, ": ");
     answer_text(w, &answer);
     for (unsigned i = 0; i < ARRAY_LEN(changing); i++) {
-        struct path now;
-        path_begin(&now, "opt");
-        path_add(&now, changing[i][0]);
-        bool same = now.out.length == path.out.length && __builtin_strcmp(now.text, path.text) == 0;
-        path_begin(&now, changing[i][1]);
-        if (same && path_read(&now, &answer)) {
-            writer_text(w, " (");
-            writer_text(w, now.text);
-            writer_text(w, ": ");
-            answer_text(w, &answer);
-            writer_text(w, ")");
+        if (strcmp(name, changing[i][0]) == 0) {
+            char before[NAME];
+            struct fmt out;
+            fmt_init(&out, before, sizeof(before));
+            fmt_str(&out, " (");
+            fmt_str(&out, changing[i][1]);
+            fmt_str(&out, ": ");
+            valued(w, before, changing[i][1], ")");
         }
     }
     writer_text(w, "\n");
 }
 
-static void lines(struct writer *w, const char *prefix, const char *names) {
-    struct word word;
-    while (word_next(&names, &word)) {
-        char name[PATH_MAX_LENGTH];
-        struct fmt out;
-        fmt_init(&out, name, sizeof(name));
-        fmt_strn(&out, word.key, word.key_length);
-        line(w, prefix, name);
+static void options(struct writer *w) {
+    valued(w, "  Global variable malloc_conf: ", "opt.malloc_conf.global_var", "\n");
+    valued(w, "  Symbolic link malloc.conf: ", "opt.malloc_conf.symlink", "\n");
+    valued(w, "  Environment variable MALLOC_CONF: ", "opt.malloc_conf.env_var", "\n");
+    valued(w, "  Global variable malloc_conf_2_conf_harder: ",
+           "opt.malloc_conf.global_var_2_conf_harder", "\n");
+    const char *names = report_options;
+    char name[NAME];
+    while (next_name(&names, name)) {
+        option(w, name);
+    }
+    for (size_t i = 0; i < opt_nrows; i++) {
+        if ((opt_rows[i].flags & OPT_OURS) != 0) {
+            option(w, opt_rows[i].name);
+        }
     }
 }
 
-static void labelled(struct writer *w, const char *name, const char *control) {
-    struct path path;
-    struct ctl_answer answer;
-    path_begin(&path, control);
-    if (path_read(&path, &answer)) {
-        writer_text(w, name);
-        answer_text(w, &answer);
-        writer_text(w, "\n");
+static void lines(struct writer *w, const char *prefix, const char *names) {
+    char name[NAME];
+    while (next_name(&names, name)) {
+        struct path path;
+        char before[NAME];
+        struct fmt out;
+        path_begin(&path, prefix);
+        path_add(&path, name);
+        fmt_init(&out, before, sizeof(before));
+        fmt_str(&out, "  ");
+        fmt_str(&out, path.text);
+        fmt_str(&out, ": ");
+        valued(w, before, path.text, "\n");
     }
 }
 
 static void general(struct writer *w) {
-    labelled(w, "Version: ", "version");
+    valued(w, "Version: ", "version", "\n");
     writer_text(w, "Build-time option settings\n");
-    lines(w, "config",
-          "cache_oblivious debug fill lazy_lock malloc_conf opt_safety_checks prof prof_libgcc "
-          "prof_libunwind prof_frameptr stats utrace xmalloc");
+    lines(w, "config", report_config);
     writer_text(w, "System configuration\n  system.thp_mode: \"");
     writer_text(w, os_huge_page_mode());
     writer_text(w, "\"\nRun-time option settings\n");
-    labelled(w, "  Global variable malloc_conf: ", "opt.malloc_conf.global_var");
-    labelled(w, "  Symbolic link malloc.conf: ", "opt.malloc_conf.symlink");
-    labelled(w, "  Environment variable MALLOC_CONF: ", "opt.malloc_conf.env_var");
-    labelled(w, "  Global variable malloc_conf_2_conf_harder: ",
-             "opt.malloc_conf.global_var_2_conf_harder");
-    for (size_t i = 0; i < opt_nrows; i++) {
-        line(w, "opt", opt_rows[i].name);
+    options(w);
+    if (report_number("config.prof") != 0) {
+        writer_text(w, "Profiling settings\n");
+        lines(w, "prof", report_prof);
     }
-    labelled(w, "Arenas: ", "arenas.narenas");
-    labelled(w, "Quantum size: ", "arenas.quantum");
-    labelled(w, "Page size: ", "arenas.page");
-    labelled(w, "Hugepage size: ", "arenas.hugepage");
-    labelled(w, "Maximum thread-cached size class: ", "arenas.tcache_max");
-    labelled(w, "Number of bin size classes: ", "arenas.nbins");
-    labelled(w, "Number of thread-cache bin size classes: ", "arenas.nhbins");
-    labelled(w, "Number of large size classes: ", "arenas.nlextents");
+    valued(w, "Arenas: ", "arenas.narenas", "\n");
+    valued(w, "Quantum size: ", "arenas.quantum", "\n");
+    valued(w, "Page size: ", "arenas.page", "\n");
+    valued(w, "Hugepage size: ", "arenas.hugepage", "\n");
+    valued(w, "Maximum thread-cached size class: ", "arenas.tcache_max", "\n");
+    valued(w, "Number of bin size classes: ", "arenas.nbins", "\n");
+    valued(w, "Number of thread-cache bin size classes: ", "arenas.nhbins", "\n");
+    valued(w, "Number of large size classes: ", "arenas.nlextents", "\n");
 }
 
-static uint64_t rate(const struct text *t, uint64_t value) {
-    return t->seconds == 0 ? value : value / t->seconds;
-}
-
-static void counted(struct text *t, const char *name, unsigned width) {
-    uint64_t value = path_u64(&t->path, name);
-    writer_column_u64(t->w, value, width);
-    writer_column_u64(t->w, rate(t, value), RATE);
-}
-
-/* The counters of the lock at the path. */
-static void mutex(struct text *t) {
-    counted(t, "num_ops", WIDE);
-    counted(t, "num_wait", WIDE);
-    counted(t, "num_spin_acq", WIDE);
-    counted(t, "num_owner_switch", WIDE);
-    uint64_t waited = path_u64(&t->path, "total_wait_time");
-    writer_column_u64(t->w, waited, WIDE);
-    writer_column_u64(t->w, rate(t, waited), WAIT_RATE);
-    writer_column_u64(t->w, path_u64(&t->path, "max_wait_time"), WIDE);
-    writer_column_u64(t->w, path_u64(&t->path, "max_num_thds"), THREADS);
-    writer_text(t->w, "\n");
-}
+/* ---- the process -------------------------------------------------------------------------------- */
 
 static void mutexes(struct text *t, const char *names) {
-    struct word word;
+    char name[NAME];
     struct ctl_answer answer;
     size_t before = path_add(&t->path, "mutexes");
-    label(t->w, "", LABEL);
-    writer_text(t->w, MUTEX_HEADER);
-    while (word_next(&names, &word)) {
-        char name[32];
-        struct fmt out;
-        fmt_init(&out, name, sizeof(name));
-        fmt_strn(&out, word.key, word.key_length);
+    writer_left(t->w, "", LABEL);
+    TITLES(t->w, mutex_columns);
+    writer_text(t->w, "\n");
+    while (next_name(&names, name)) {
         size_t lock = path_add(&t->path, name);
         size_t probe = path_add(&t->path, "num_ops");
         bool there = path_read(&t->path, &answer);
         path_cut(&t->path, probe);
         if (there) {
-            label(t->w, name, LABEL);
-            mutex(t);
+            writer_left(t->w, name, LABEL);
+            CELLS(t, mutex_columns);
+            writer_text(t->w, "\n");
         }
         path_cut(&t->path, lock);
     }
     path_cut(&t->path, before);
 }
 
-static void named(struct writer *w, const char *text, uint64_t value) {
-    writer_text(w, text);
-    writer_u64(w, value);
-}
-
 static void process(struct writer *w, const struct report_parts *parts) {
-    struct text t = {.w = w};
+    struct text t = {.w = w, .seconds = report_number("stats.arenas.0.uptime") / NS_PER_S};
     path_begin(&t.path, "stats");
-    named(w, "Allocated: ", path_u64(&t.path, "allocated"));
-    named(w, ", active: ", path_u64(&t.path, "active"));
-    named(w, ", metadata: ", path_u64(&t.path, "metadata"));
-    named(w, " (n_thp ", path_u64(&t.path, "metadata_thp"));
-    named(w, ", edata ", path_u64(&t.path, "metadata_edata"));
-    named(w, ", rtree ", path_u64(&t.path, "metadata_rtree"));
-    named(w, "), resident: ", path_u64(&t.path, "resident"));
-    named(w, ", mapped: ", path_u64(&t.path, "mapped"));
-    named(w, ", retained: ", path_u64(&t.path, "retained"));
-    named(w, ", pinned: ", path_u64(&t.path, "pinned"));
-    named(w, "\nCount of realloc(non-null-ptr, 0) calls: ", path_u64(&t.path, "zero_reallocs"));
-    named(w, "\nBackground threads: ", path_u64(&t.path, "background_thread.num_threads"));
-    named(w, ", num_runs: ", path_u64(&t.path, "background_thread.num_runs"));
-    named(w, ", run_interval: ", path_u64(&t.path, "background_thread.run_interval"));
+    named(&t, "Allocated: ", "allocated");
+    named(&t, ", active: ", "active");
+    named(&t, ", metadata: ", "metadata");
+    named(&t, " (n_thp ", "metadata_thp");
+    named(&t, ", edata ", "metadata_edata");
+    named(&t, ", rtree ", "metadata_rtree");
+    named(&t, "), resident: ", "resident");
+    named(&t, ", mapped: ", "mapped");
+    named(&t, ", retained: ", "retained");
+    named(&t, ", pinned: ", "pinned");
+    named(&t, "\nCount of realloc(non-null-ptr, 0) calls: ", "zero_reallocs");
+    named(&t, "\nBackground threads: ", "background_thread.num_threads");
+    named(&t, ", num_runs: ", "background_thread.num_runs");
+    named(&t, ", run_interval: ", "background_thread.run_interval");
     writer_text(w, " ns\n");
     if (parts->mutexes) {
-        struct path first;
-        path_begin(&first, "stats.arenas.0");
-        t.seconds = path_u64(&first, "uptime") / 1000000000u;
-        mutexes(&t, "background_thread max_per_bg_thd ctl prof prof_thds_data prof_dump "
-                    "prof_recent_alloc prof_recent_dump prof_stats");
+        mutexes(&t, report_mutexes);
     }
 }
 
-static void decay_row(struct text *t, const char *name, const char *pages, const char *word) {
+/* ---- an arena ----------------------------------------------------------------------------------- */
+
+static void decay_row(struct text *t, const char *name, const char *const controls[5]) {
     struct ctl_answer answer;
-    char control[32];
-    struct fmt out;
-    label(t->w, name, 12);
-    fmt_init(&out, control, sizeof(control));
-    fmt_str(&out, word);
-    fmt_str(&out, "_decay_ms");
-    size_t before = path_add(&t->path, control);
-    bool there = path_read(&t->path, &answer) && answer.i64 >= 0;
+    writer_right(t->w, name, 9);
+    size_t before = path_add(&t->path, controls[0]);
+    bool decays = path_read(&t->path, &answer) && answer.i64 >= 0;
     path_cut(&t->path, before);
-    if (there) {
-        writer_column_u64(t->w, (uint64_t)answer.i64, 7);
+    if (decays) {
+        writer_right_u64(t->w, (uint64_t)answer.i64, 6);
     } else {
-        writer_column(t->w, "N/A", 7);
+        writer_right(t->w, "N/A", 6);
     }
-    writer_column_u64(t->w, path_u64(&t->path, pages), COUNT);
-    static const char *const counters[] = {"_npurge", "_nmadvise", "_purged"};
-    for (unsigned i = 0; i < ARRAY_LEN(counters); i++) {
-        fmt_init(&out, control, sizeof(control));
-        fmt_str(&out, word);
-        fmt_str(&out, counters[i]);
-        writer_column_u64(t->w, path_u64(&t->path, control), COUNT);
+    for (unsigned i = 1; i < 5; i++) {
+        writer_right_u64(t->w, path_u64(&t->path, controls[i]), COUNT);
     }
     writer_text(t->w, "\n");
 }
 
-static void objects_row(struct text *t, const char *name, const char *a, const char *b) {
-    static const char *const counters[] = {"nmalloc", "ndalloc", "nrequests", "nfills", "nflushes"};
-    const char *const parts[] = {a, b};
-    uint64_t sums[1 + ARRAY_LEN(counters)] = {0};
-    for (unsigned part = 0; part < 2 && parts[part] != NULL; part++) {
-        size_t before = path_add(&t->path, parts[part]);
-        sums[0] += path_u64(&t->path, "allocated");
-        for (unsigned i = 0; i < ARRAY_LEN(counters); i++) {
-            sums[i + 1] += path_u64(&t->path, counters[i]);
+static void decays(struct text *t) {
+    static const char *const dirty[] = {"dirty_decay_ms", "pdirty", "dirty_npurge",
+                                        "dirty_nmadvise", "dirty_purged"};
+    static const char *const muzzy[] = {"muzzy_decay_ms", "pmuzzy", "muzzy_npurge",
+                                        "muzzy_nmadvise", "muzzy_purged"};
+    writer_text(t->w, "decaying:  time       npages       sweeps     madvises       purged\n");
+    decay_row(t, "dirty:", dirty);
+    decay_row(t, "muzzy:", muzzy);
+}
+
+static uint64_t objects_of(struct text *t, const char *part, const char *control) {
+    size_t before = path_add(&t->path, part);
+    uint64_t value = path_u64(&t->path, control);
+    path_cut(&t->path, before);
+    return value;
+}
+
+static void objects(struct text *t) {
+    static const char rows[][8] = {"small:", "large:", "total:"};
+    writer_left(t->w, "", LABEL);
+    TITLES(t->w, object_columns);
+    writer_text(t->w, "\n");
+    for (unsigned row = 0; row < ARRAY_LEN(rows); row++) {
+        writer_left(t->w, rows[row], LABEL);
+        for (unsigned i = 0; i < ARRAY_LEN(object_columns); i++) {
+            const struct column *column = &object_columns[i];
+            uint64_t small = objects_of(t, "small", column->control);
+            uint64_t large = objects_of(t, "large", column->control);
+            cell(t, column, row == 0 ? small : row == 1 ? large : small + large);
         }
-        path_cut(&t->path, before);
+        writer_text(t->w, "\n");
     }
-    label(t->w, name, LABEL);
-    writer_column_u64(t->w, sums[0], WIDE);
-    for (unsigned i = 1; i < ARRAY_LEN(sums); i++) {
-        writer_column_u64(t->w, sums[i], WIDE);
-        writer_column_u64(t->w, rate(t, sums[i]), RATE);
-    }
+    writer_text(t->w, "\n");
+}
+
+static void one_value_row(struct text *t, const char *name, uint64_t value) {
+    char label[NAME];
+    struct fmt out;
+    fmt_init(&out, label, sizeof(label));
+    fmt_str(&out, name);
+    fmt_char(&out, ':');
+    writer_left(t->w, label, LABEL);
+    writer_right_u64(t->w, value, WIDE);
     writer_text(t->w, "\n");
 }
 
 static void one_value_rows(struct text *t) {
-    struct path page;
-    path_begin(&page, "arenas");
-    uint64_t page_size = path_u64(&page, "page");
-    label(t->w, "active:", LABEL);
-    writer_column_u64(t->w, path_u64(&t->path, "pactive") * page_size, WIDE);
-    writer_text(t->w, "\n");
-    const char *names = "mapped retained pinned base internal metadata_edata metadata_rtree "
-                        "metadata_thp tcache_bytes tcache_stashed_bytes resident abandoned_vm "
-                        "extent_avail";
-    struct word word;
-    while (word_next(&names, &word)) {
-        char name[32];
-        struct fmt out;
-        fmt_init(&out, name, sizeof(name));
-        fmt_strn(&out, word.key, word.key_length);
-        uint64_t value = path_u64(&t->path, name);
-        fmt_char(&out, ':');
-        label(t->w, name, LABEL);
-        writer_column_u64(t->w, value, WIDE);
-        writer_text(t->w, "\n");
+    one_value_row(t, "active", path_u64(&t->path, "pactive") * report_number("arenas.page"));
+    const char *names = report_arena_bytes;
+    char name[NAME];
+    while (next_name(&names, name)) {
+        one_value_row(t, name, path_u64(&t->path, name));
     }
 }
 
-/* Counts rows that are not shown. */
-struct gap {
-    unsigned n;
-};
-
-static void skip_row(struct gap *gap) {
-    gap->n++;
-}
-
-static void close_gap(struct writer *w, struct gap *gap) {
-    if (gap->n > 0) {
-        writer_text(w, "                     ---\n");
-    }
-    gap->n = 0;
-}
-
-static uint64_t of_class(const char *table, unsigned i, const char *field) {
-    struct path path;
-    path_begin(&path, table);
-    path_add_index(&path, i);
-    return path_u64(&path, field);
-}
-
-static void columns(struct text *t, const char *names, unsigned width) {
-    struct word word;
-    while (word_next(&names, &word)) {
-        char name[32];
-        struct fmt out;
-        fmt_init(&out, name, sizeof(name));
-        fmt_strn(&out, word.key, word.key_length);
-        writer_column_u64(t->w, path_u64(&t->path, name), width);
-    }
-}
-
-static void headers(struct writer *w, const char *names, unsigned width) {
-    struct word word;
-    while (word_next(&names, &word)) {
-        char name[32];
-        struct fmt out;
-        fmt_init(&out, name, sizeof(name));
-        fmt_strn(&out, word.key, word.key_length);
-        writer_column(w, name, width);
-    }
-}
-
-/* curregs / (nregs * curslabs), cut off after three decimals. */
+/* How full slabs are, cut off after three decimals. */
 static void utilization(struct writer *w, uint64_t regs, uint64_t room) {
-    char text[16];
+    char text[NAME];
     struct fmt out;
     fmt_init(&out, text, sizeof(text));
     if (room == 0 || regs == room) {
         fmt_str(&out, "1");
     } else if (regs > room) {
-        fmt_str(&out, "race");
+        fmt_str(&out, " race");
     } else {
         fmt_fixed(&out, regs * 1000 / room, 3);
     }
-    writer_column(w, text, 6);
+    writer_right(w, text, 7);
+}
+
+static void bin_row(struct text *t, unsigned i, bool locks) {
+    uint64_t size = of_class("arenas.bin", i, "size");
+    uint64_t nregs = of_class("arenas.bin", i, "nregs");
+    uint64_t pages = of_class("arenas.bin", i, "slab_size") / report_number("arenas.page");
+    uint64_t curregs = path_u64(&t->path, "curregs");
+    writer_right_u64(t->w, size, SIZE);
+    writer_right_u64(t->w, i, INDEX);
+    writer_right_u64(t->w, curregs * size, COUNT);
+    CELLS(t, bin_requests);
+    writer_right_u64(t->w, of_class("arenas.bin", i, "nshards"), 9);
+    CELLS(t, bin_state);
+    writer_right_u64(t->w, nregs, 5);
+    writer_right_u64(t->w, pages, 4);
+    utilization(t->w, curregs, nregs * path_u64(&t->path, "curslabs"));
+    CELLS(t, bin_moves);
+    if (locks) {
+        size_t lock = path_add(&t->path, "mutex");
+        CELLS(t, mutex_columns);
+        path_cut(&t->path, lock);
+    }
+    writer_text(t->w, "\n");
 }
 
 static void bins(struct text *t, bool locks) {
-    struct path path;
-    path_begin(&path, "arenas");
-    unsigned nbins = (unsigned)path_u64(&path, "nbins");
-    uint64_t page = path_u64(&path, "page");
-    label(t->w, "bins:", 5);
-    headers(t->w, "size ind", 8);
-    headers(t->w, "allocated nmalloc ndalloc nrequests nshards curregs curslabs nonfull_slabs",
-            COUNT);
-    headers(t->w, "regs pgs util", 6);
-    headers(t->w, "nfills nflushes nslabs nreslabs", COUNT);
-    writer_text(t->w, locks ? MUTEX_HEADER : "\n");
-    struct gap gap = {0};
+    writer_text(t->w, "bins:           size ind    allocated");
+    TITLES(t->w, bin_requests);
+    writer_text(t->w, "  nshards");
+    TITLES(t->w, bin_state);
+    writer_text(t->w, " regs pgs   util");
+    TITLES(t->w, bin_moves);
+    if (locks) {
+        TITLES(t->w, mutex_columns);
+    }
+    writer_text(t->w, "\n");
     size_t before = path_add(&t->path, "bins");
-    for (unsigned i = 0; i < nbins; i++) {
+    for (unsigned i = 0; i < report_number("arenas.nbins"); i++) {
         size_t inner = path_add_index(&t->path, i);
-        if (path_u64(&t->path, "nslabs") == 0) {
-            skip_row(&gap);
-        } else {
-            close_gap(t->w, &gap);
-            uint64_t size = of_class("arenas.bin", i, "size");
-            uint64_t nregs = of_class("arenas.bin", i, "nregs");
-            uint64_t curregs = path_u64(&t->path, "curregs");
-            label(t->w, "", 5);
-            writer_column_u64(t->w, size, 8);
-            writer_column_u64(t->w, i, 8);
-            writer_column_u64(t->w, curregs * size, COUNT);
-            columns(t, "nmalloc ndalloc nrequests", COUNT);
-            writer_column_u64(t->w, of_class("arenas.bin", i, "nshards"), COUNT);
-            columns(t, "curregs curslabs nonfull_slabs", COUNT);
-            writer_column_u64(t->w, nregs, 6);
-            writer_column_u64(t->w, of_class("arenas.bin", i, "slab_size") / page, 6);
-            utilization(t->w, curregs, nregs * path_u64(&t->path, "curslabs"));
-            columns(t, "nfills nflushes nslabs nreslabs", COUNT);
-            if (locks) {
-                size_t lock = path_add(&t->path, "mutex");
-                mutex(t);
-                path_cut(&t->path, lock);
-            } else {
-                writer_text(t->w, "\n");
-            }
+        if (!skip_row(t, path_u64(&t->path, "nslabs") == 0)) {
+            bin_row(t, i, locks);
         }
         path_cut(&t->path, inner);
     }
-    close_gap(t->w, &gap);
+    end_table(t);
     path_cut(&t->path, before);
 }
 
 static void large(struct text *t) {
-    struct path path;
-    path_begin(&path, "arenas");
-    unsigned n = (unsigned)path_u64(&path, "nlextents");
-    unsigned nbins = (unsigned)path_u64(&path, "nbins");
-    label(t->w, "large:", 6);
-    headers(t->w, "size", SIZE);
-    headers(t->w, "ind", 4);
-    headers(t->w, "allocated nmalloc ndalloc nrequests curlextents", COUNT);
+    uint64_t nbins = report_number("arenas.nbins");
+    writer_text(t->w, "large:          size ind    allocated");
+    TITLES(t->w, large_columns);
     writer_text(t->w, "\n");
-    struct gap gap = {0};
     size_t before = path_add(&t->path, "lextents");
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < report_number("arenas.nlextents"); i++) {
         size_t inner = path_add_index(&t->path, i);
-        if (path_u64(&t->path, "nmalloc") == 0) {
-            skip_row(&gap);
-        } else {
-            close_gap(t->w, &gap);
+        if (!skip_row(t, path_u64(&t->path, "nmalloc") == 0)) {
             uint64_t size = of_class("arenas.lextent", i, "size");
-            label(t->w, "", 6);
-            writer_column_u64(t->w, size, SIZE);
-            writer_column_u64(t->w, nbins + i, 4);
-            writer_column_u64(t->w, size * path_u64(&t->path, "curlextents"), COUNT);
-            columns(t, "nmalloc ndalloc nrequests curlextents", COUNT);
+            writer_right_u64(t->w, size, SIZE);
+            writer_right_u64(t->w, nbins + i, INDEX);
+            writer_right_u64(t->w, size * path_u64(&t->path, "curlextents"), COUNT);
+            CELLS(t, large_columns);
             writer_text(t->w, "\n");
         }
         path_cut(&t->path, inner);
     }
-    close_gap(t->w, &gap);
+    end_table(t);
     path_cut(&t->path, before);
 }
 
 static void extents(struct text *t) {
-    static const char names[] =
-        "ndirty dirty_bytes nmuzzy muzzy_bytes nretained retained_bytes npinned pinned_bytes";
-    label(t->w, "extents:", 8);
-    headers(t->w, "ind", 4);
-    headers(t->w, names, WIDE);
-    headers(t->w, "ntotal bytes", WIDE);
-    writer_text(t->w, "\n");
-    struct gap gap = {0};
+    writer_text(t->w, "extents:        size ind");
+    TITLES(t->w, extent_columns);
+    writer_text(t->w, "       ntotal        total\n");
     size_t before = path_add(&t->path, "extents");
-    for (unsigned i = 0; i < REPORT_PAGE_CLASSES; i++) {
+    for (unsigned i = 0; i < NPAGE_CLASSES; i++) {
         size_t inner = path_add_index(&t->path, i);
-        uint64_t n = path_u64(&t->path, "ndirty") + path_u64(&t->path, "nmuzzy") +
-                     path_u64(&t->path, "nretained") + path_u64(&t->path, "npinned");
-        if (n == 0) {
-            skip_row(&gap);
-        } else {
-            close_gap(t->w, &gap);
-            label(t->w, "", 8);
-            writer_column_u64(t->w, i, 4);
-            columns(t, names, WIDE);
-            writer_column_u64(t->w, n, WIDE);
-            writer_column_u64(
-                t->w,
-                path_u64(&t->path, "dirty_bytes") + path_u64(&t->path, "muzzy_bytes") +
-                    path_u64(&t->path, "retained_bytes") + path_u64(&t->path, "pinned_bytes"),
-                WIDE);
+        uint64_t sums[2] = {0};
+        for (unsigned column = 0; column < ARRAY_LEN(extent_columns); column++) {
+            sums[column % 2] += path_u64(&t->path, extent_columns[column].control);
+        }
+        if (!skip_row(t, sums[0] == 0)) {
+            writer_right_u64(t->w, detail_page_class_size(i), SIZE);
+            writer_right_u64(t->w, i, INDEX);
+            CELLS(t, extent_columns);
+            writer_right_u64(t->w, sums[0], COUNT);
+            writer_right_u64(t->w, sums[1], COUNT);
             writer_text(t->w, "\n");
         }
         path_cut(&t->path, inner);
     }
-    close_gap(t->w, &gap);
+    end_table(t);
     path_cut(&t->path, before);
 }
 
-static void slabs_line(struct text *t, const char *title, const char *control) {
+/* ---- chunks: jemalloc's huge-page allocator ------------------------------------------------------ */
+
+static void per_second(struct text *t, const char *before, const char *control) {
+    uint64_t value = path_u64(&t->path, control);
+    writer_text(t->w, before);
+    writer_u64(t->w, value);
+    writer_text(t->w, " (");
+    writer_u64(t->w, t->seconds == 0 ? value : value / t->seconds);
+    writer_text(t->w, " / sec)\n");
+}
+
+static void slabs(struct text *t, const char *title, const char *control) {
     size_t before = path_add(&t->path, control);
     writer_text(t->w, title);
-    named(t->w, "\n  npageslabs: ", path_u64(&t->path, "npageslabs_huge"));
-    named(t->w, " huge, ", path_u64(&t->path, "npageslabs_nonhuge"));
-    named(t->w, " nonhuge\n  nactive: ", path_u64(&t->path, "nactive_huge"));
-    named(t->w, " huge, ", path_u64(&t->path, "nactive_nonhuge"));
-    named(t->w, " nonhuge\n  ndirty: ", path_u64(&t->path, "ndirty_huge"));
-    named(t->w, " huge, ", path_u64(&t->path, "ndirty_nonhuge"));
-    named(t->w, " nonhuge\n  nretained: 0 huge, ", path_u64(&t->path, "nretained_nonhuge"));
+    named(t, "      npageslabs: ", "npageslabs_huge");
+    named(t, " huge, ", "npageslabs_nonhuge");
+    named(t, " nonhuge\n      nactive: ", "nactive_huge");
+    named(t, " huge, ", "nactive_nonhuge");
+    named(t, " nonhuge\n      ndirty: ", "ndirty_huge");
+    named(t, " huge, ", "ndirty_nonhuge");
+    named(t, " nonhuge\n      nretained: 0 huge, ", "nretained_nonhuge");
     writer_text(t->w, " nonhuge\n");
     path_cut(&t->path, before);
 }
 
-static void chunks(struct text *t) {
-    named(t->w, "Bytes in small extent cache: ", path_u64(&t->path, "hpa_sec_bytes"));
-    named(t->w, "\nHPA shard stats:\n  Pageslabs: ", path_u64(&t->path, "hpa_shard.npageslabs"));
-    named(t->w, "\n  Active pages: ", path_u64(&t->path, "hpa_shard.nactive"));
-    named(t->w, "\n  Dirty pages: ", path_u64(&t->path, "hpa_shard.ndirty"));
-    named(t->w, "\n  Purge passes: ", path_u64(&t->path, "hpa_shard.npurge_passes"));
-    named(t->w, "\n  Purges: ", path_u64(&t->path, "hpa_shard.npurges"));
-    named(t->w, "\n  Hugeifies: ", path_u64(&t->path, "hpa_shard.nhugifies"));
-    named(t->w, "\n  Hugify failures: ", path_u64(&t->path, "hpa_shard.nhugify_failures"));
-    named(t->w, "\n  Dehugifies: ", path_u64(&t->path, "hpa_shard.ndehugifies"));
+static void nonfull_slabs(struct text *t) {
+    writer_text(t->w, "  In nonfull slabs:\n                size ind");
+    TITLES(t->w, slab_columns);
     writer_text(t->w, "\n");
-    slabs_line(t, "In full slabs:", "hpa_shard.full_slabs");
-    slabs_line(t, "In empty slabs:", "hpa_shard.empty_slabs");
-}
-
-static void arena_title(struct writer *w, unsigned arena) {
-    char name[32];
-    char *to = name;
-    size_t size = sizeof(to);
-    struct path path;
-    path_begin(&path, "arena");
-    path_add_index(&path, arena);
-    path_add(&path, "name");
-    named(w, "arenas[", arena);
-    writer_text(w, "]:\n");
-    if (ctl_by_name(path.text, (void *)&to, &size, NULL, 0) == 0) {
-        writer_text(w, "name: \"");
-        writer_text(w, name);
-        writer_text(w, "\"\n");
+    size_t before = path_add(&t->path, "nonfull_slabs");
+    for (unsigned i = 0; i < NONFULL_CLASSES; i++) {
+        size_t inner = path_add_index(&t->path, i);
+        uint64_t n = path_u64(&t->path, "npageslabs_huge");
+        if (!skip_row(t, n + path_u64(&t->path, "npageslabs_nonhuge") == 0)) {
+            writer_right_u64(t->w, detail_page_class_size(i), SIZE);
+            writer_right_u64(t->w, i, INDEX);
+            CELLS(t, slab_columns);
+            writer_text(t->w, "\n");
+        }
+        path_cut(&t->path, inner);
     }
+    end_table(t);
+    path_cut(&t->path, before);
 }
 
-static void arena(struct writer *w, unsigned number, const struct report_parts *parts) {
+static void chunks(struct text *t) {
+    named(t, "Bytes in small extent cache: ", "hpa_sec_bytes");
+    named(t, "\nHits in small extent cache: ", "hpa_sec_hits");
+    named(t, "\nMisses in small extent cache: ", "hpa_sec_misses");
+    named(t, "\nFrees kept in small extent cache: ", "hpa_sec_dalloc_noflush");
+    named(t, "\nFrees that flushed small extent cache: ", "hpa_sec_dalloc_flush");
+    named(t, "\nOverfills of small extent cache: ", "hpa_sec_overfills");
+    size_t before = path_add(&t->path, "hpa_shard");
+    named(t, "\nHPA shard stats:\n  Pageslabs: ", "npageslabs");
+    named(t, "\n  Active pages: ", "nactive");
+    named(t, "\n  Dirty pages: ", "ndirty");
+    per_second(t, "\n  Purge passes: ", "npurge_passes");
+    per_second(t, "  Purges: ", "npurges");
+    per_second(t, "  Hugeifies: ", "nhugifies");
+    per_second(t, "  Hugify failures: ", "nhugify_failures");
+    per_second(t, "  Dehugifies: ", "ndehugifies");
+    writer_text(t->w, "\n  Extents per allocation:\n                   n");
+    TITLES(t->w, run_columns);
+    writer_text(t->w, "\n");
+    size_t inner = path_add(&t->path, "alloc");
+    for (unsigned i = 0; i < REPORT_HPA_ALLOCS; i++) {
+        size_t row = path_add_index(&t->path, i);
+        writer_right_u64(t->w, i, SIZE);
+        CELLS(t, run_columns);
+        writer_text(t->w, "\n");
+        path_cut(&t->path, row);
+    }
+    path_cut(&t->path, inner);
+    slabs(t, "\n  In full slabs:\n", "full_slabs");
+    slabs(t, "  In empty slabs:\n", "empty_slabs");
+    nonfull_slabs(t);
+    path_cut(&t->path, before);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+static void arena(struct writer *w, unsigned index, const struct report_parts *parts) {
     struct text t = {.w = w};
     path_begin(&t.path, "stats.arenas");
-    path_add_index(&t.path, number);
-    uint64_t uptime = path_u64(&t.path, "uptime");
-    t.seconds = uptime / 1000000000u;
-    named(w, "assigned threads: ", path_u64(&t.path, "nthreads"));
-    named(w, "\nuptime: ", uptime);
-    writer_text(w, "\n");
-    size_t dss = path_add(&t.path, "dss");
-    labelled(w, "dss allocation precedence: ", t.path.text);
-    path_cut(&t.path, dss);
-    writer_text(w, "decaying:      time       npages       sweeps     madvises       purged\n");
-    decay_row(&t, "   dirty:", "pdirty", "dirty");
-    decay_row(&t, "   muzzy:", "pmuzzy", "muzzy");
-    label(w, "", LABEL);
-    writer_column(w, "allocated", WIDE);
-    headers(w, "nmalloc ndalloc nrequests nfill nflush", WIDE + 1 + RATE);
-    writer_text(w, "\n");
-    objects_row(&t, "small:", "small", NULL);
-    objects_row(&t, "large:", "large", NULL);
-    objects_row(&t, "total:", "small", "large");
-    writer_text(w, "\n");
+    path_add_index(&t.path, index);
+    t.seconds = path_u64(&t.path, "uptime") / NS_PER_S;
+    named(&t, "assigned threads: ", "nthreads");
+    named(&t, "\nuptime: ", "uptime");
+    size_t before = path_add(&t.path, "dss");
+    valued(w, "\ndss allocation precedence: ", t.path.text, "\n");
+    path_cut(&t.path, before);
+    decays(&t);
+    objects(&t);
     one_value_rows(&t);
     if (parts->mutexes) {
-        mutexes(&t, "large extent_avail extents_dirty extents_muzzy extents_retained "
-                    "extents_pinned decay_dirty decay_muzzy base tcache_list hpa_shard "
-                    "hpa_shard_grow hpa_sec");
+        mutexes(&t, report_arena_mutexes);
     }
     if (parts->bins) {
         bins(&t, parts->mutexes);
@@ -550,30 +619,37 @@ static void arena(struct writer *w, unsigned number, const struct report_parts *
     }
 }
 
-void report_text(struct writer *w, const struct report_parts *parts) {
-    unsigned narenas = report_narenas();
-    unsigned nlive = 0;
-    for (unsigned i = 0; i < narenas; i++) {
-        nlive += report_has_arena(i);
+static void single_arena(struct writer *w, unsigned index, const struct report_parts *parts) {
+    char name[REPORT_ARENA_NAME];
+    writer_text(w, "arenas[");
+    writer_u64(w, index);
+    writer_text(w, "]:\n");
+    if (report_arena_name(index, name)) {
+        writer_text(w, "name: \"");
+        writer_text(w, name);
+        writer_text(w, "\"\n");
     }
+    arena(w, index, parts);
+}
+
+void report_text(struct writer *w, const struct report_parts *parts) {
     writer_text(w, "___ Begin jemalloc statistics ___\n");
     if (parts->general) {
         general(w);
     }
     process(w, parts);
-    if (parts->merged && (nlive > 1 || !parts->arenas)) {
-        writer_text(w, "\nMerged arenas stats:\n");
+    if (report_wants_merged(parts)) {
+        writer_text(w, "Merged arenas stats:\n");
         arena(w, CTL_ARENAS_ALL, parts);
     }
     if (parts->destroyed && report_has_arena(CTL_ARENAS_DESTROYED)) {
-        writer_text(w, "\nDestroyed arenas stats:\n");
+        writer_text(w, "Destroyed arenas stats:\n");
         arena(w, CTL_ARENAS_DESTROYED, parts);
     }
-    for (unsigned i = 0; parts->arenas && i < narenas; i++) {
+    unsigned end = parts->arenas ? report_narenas() : 0;
+    for (unsigned i = 0; i < end; i++) {
         if (report_has_arena(i)) {
-            writer_text(w, "\n");
-            arena_title(w, i);
-            arena(w, i, parts);
+            single_arena(w, i, parts);
         }
     }
     writer_text(w, "--- End jemalloc statistics ---\n");

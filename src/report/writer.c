@@ -35,11 +35,7 @@ void writer_text(struct writer *w, const char *text) {
 }
 
 void writer_u64(struct writer *w, uint64_t value) {
-    char text[NUMBER_LENGTH];
-    struct fmt out;
-    fmt_init(&out, text, sizeof(text));
-    fmt_u64(&out, value);
-    writer_text(w, text);
+    writer_right_u64(w, value, 0);
 }
 
 void writer_i64(struct writer *w, int64_t value) {
@@ -50,20 +46,28 @@ void writer_i64(struct writer *w, int64_t value) {
     writer_text(w, text);
 }
 
-void writer_column(struct writer *w, const char *text, unsigned width) {
-    size_t length = strlen(text);
-    for (writer_text(w, " "); length < width; length++) {
+static void spaces(struct writer *w, size_t used, unsigned width) {
+    for (; used < width; used++) {
         writer_text(w, " ");
     }
+}
+
+void writer_left(struct writer *w, const char *text, unsigned width) {
+    writer_text(w, text);
+    spaces(w, strlen(text), width);
+}
+
+void writer_right(struct writer *w, const char *text, unsigned width) {
+    spaces(w, strlen(text), width);
     writer_text(w, text);
 }
 
-void writer_column_u64(struct writer *w, uint64_t value, unsigned width) {
+void writer_right_u64(struct writer *w, uint64_t value, unsigned width) {
     char text[NUMBER_LENGTH];
     struct fmt out;
     fmt_init(&out, text, sizeof(text));
     fmt_u64(&out, value);
-    writer_column(w, text, width);
+    writer_right(w, text, width);
 }
 
 void path_begin(struct path *path, const char *name) {
@@ -103,7 +107,8 @@ bool path_read(const struct path *path, struct ctl_answer *answer) {
 uint64_t path_u64(struct path *path, const char *name) {
     struct ctl_answer answer;
     size_t before = path_add(path, name);
-    bool found = path_read(path, &answer) && answer.kind == CTL_ANSWER_UNSIGNED;
+    bool found = path_read(path, &answer) &&
+                 (answer.kind == CTL_ANSWER_UNSIGNED || answer.kind == CTL_ANSWER_BOOL);
     path_cut(path, before);
     return found ? answer.u64 : 0;
 }

@@ -30,9 +30,10 @@ void writer_flush(struct writer *w);
 void writer_text(struct writer *w, const char *text);
 void writer_u64(struct writer *w, uint64_t value);
 void writer_i64(struct writer *w, int64_t value);
-/* Right-aligned in so many columns, after one space. */
-void writer_column(struct writer *w, const char *text, unsigned width);
-void writer_column_u64(struct writer *w, uint64_t value, unsigned width);
+/* In a field of so many columns, or more when the text is longer. */
+void writer_left(struct writer *w, const char *text, unsigned width);
+void writer_right(struct writer *w, const char *text, unsigned width);
+void writer_right_u64(struct writer *w, uint64_t value, unsigned width);
 
 /* The name of a control, built up and cut back. */
 struct path {
@@ -49,7 +50,7 @@ void path_cut(struct path *path, size_t length);
 
 /* A control's value. false: it does not exist here, or is not built. */
 bool path_read(const struct path *path, struct ctl_answer *answer);
-/* path.name as an unsigned number; 0 when there is none. */
+/* path.name as an unsigned number, true being 1; 0 when there is none. */
 uint64_t path_u64(struct path *path, const char *name);
 
 /* Words of a list that are separated by single spaces; `key=control` shows a control by another name. */

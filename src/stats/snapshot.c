@@ -84,14 +84,16 @@ static struct lock *lock_of(struct arena *arena, enum arena_mutex mutex) {
     }
 }
 
+/* Locks that arenas share are arena 0's, so that sums are right. */
 static void read_locks(struct arena_snapshot *to, struct arena *arena) {
     for (unsigned i = 0; i < ARENA_MUTEXES; i++) {
         const struct lock *lock = lock_of(arena, (enum arena_mutex)i);
-        if (lock != NULL) {
+        bool own = (uintptr_t)lock - (uintptr_t)arena < sizeof(*arena);
+        if (own || (lock != NULL && arena == arenas_get(0))) {
             snapshot_read_lock(lock, &to->mutexes[i]);
         }
     }
-    for (unsigned class = 1; class < NCLASSES; class ++) {
+    for (unsigned class = 1; arena == arenas_get(0) && class < NCLASSES; class ++) {
         snapshot_read_lock(&depots[class].lock, &to->mutexes[MUTEX_HPA_SEC]);
     }
 }
