@@ -509,6 +509,8 @@ static const struct ctl_row stats_hpa_slabs[] = {
      "Unused dirty pages in %s, not asked to be huge pages.")},
     {"ndirty_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, ndirty_huge), CTL_HELP(
      "Unused dirty pages in %s, asked to be huge pages.")},
+    {"nretained_nonhuge", CTL_SIZE, R | CTL_OURS, DO_DETAIL, DETAIL(slabs, nretained_nonhuge),
+     CTL_HELP("Unused pages without memory in %s, not asked to be huge pages.")},
 };
 
 static const struct ctl_row stats_hpa_alloc[] = {

@@ -13,7 +13,7 @@
 
 #define CHILD_ARGUMENT "--child"
 
-enum { CHILD_TEXT = 64 * 1024, CHILD_SECONDS = 60 };
+enum { CHILD_TEXT = 256 * 1024, CHILD_SECONDS = 60 };
 
 struct child_result {
     int status; /* as of waitpid() */
