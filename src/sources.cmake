@@ -10,7 +10,7 @@ set(ASHLAR_SOURCES_HEAP
     heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/large.c heap/reset.c heap/utilization.c
     heap/arenas.c)
 set(ASHLAR_SOURCES_CACHE
-    cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/event.c cache/exchange.c
+    cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/background.c cache/event.c cache/exchange.c
     cache/thread_control.c cache/tcaches.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c alloc/extended.c)
 set(ASHLAR_SOURCES_STATS stats/totals.c stats/snapshot.c stats/detail.c)

@@ -65,8 +65,9 @@ static NOINLINE void free_small(void *p, unsigned byte) {
 
 bool slow_cache(struct thread *cache, unsigned class, void *p) {
     if (!cache_push(&cache->active[class], p)) {
+        bool fits = exchange_make_room(cache, class, p) && cache_push(&cache->active[class], p);
         event_tick(cache, 1);
-        if (!exchange_make_room(cache, class, p) || !cache_push(&cache->active[class], p)) {
+        if (!fits) {
             return false;
         }
     }

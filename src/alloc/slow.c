@@ -66,12 +66,12 @@ NOINLINE void *slow_malloc(unsigned class) {
     struct cache_bin *bin = &thread->active[class];
     void *object = cache_pop(bin); /* it may be the shadow's, or brought by setting the thread up */
     if (object == NULL) {
-        event_tick(thread, 1);
         follow_cpu(thread);
         if (!exchange_refill(thread, class)) {
             return slow_malloc_from(thread, thread->arena, class);
         }
         object = cache_pop(bin);
+        event_tick(thread, 1);
     }
     thread_count_armed(thread, sizeclasses[class].size, 0);
     if (unlikely(--bin->left < 0)) {

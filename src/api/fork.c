@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "cache/background.h"
 #include "cache/depot.h"
 #include "cache/thread.h"
 #include "ctl/ctl.h"
@@ -58,6 +59,7 @@ static void for_outer(lock_action *action) {
     action(&init_lock);
     action(&ctl_lock);
     action(&ctl_epoch_lock);
+    action(&background_lock);
     action(&threads_lock);
     action(&arenas_lock);
 }
@@ -113,6 +115,7 @@ static void after_in_child(void) {
         atomic_store_explicit(&arena->own.rearranging, false, memory_order_relaxed);
     }
     after(lock_reset);
+    background_after_fork();
     threads_after_fork();
 }
 

@@ -13,6 +13,7 @@
 #include "api/fork.h"
 #include "api/names.h"
 #include "base/upcall.h"
+#include "cache/background.h"
 #include "cache/depot.h"
 #include "cache/thread.h"
 #include "ctl/ctl.h"
@@ -71,6 +72,7 @@ static bool start_locked(void) {
     }
     depots_init();
     snapshot_locks[MUTEX_CTL] = &ctl_lock;
+    background_init();
     fork_register();
     return true;
 }
@@ -102,6 +104,7 @@ const struct upcalls upcalls = {
     .enter_hook = thread_enter_hook,
     .leave_hook = thread_leave_hook,
     .in_hook = thread_in_hook,
+    .unused = background_notice,
 };
 
 static void print_statistics(void) {
@@ -109,7 +112,10 @@ static void print_statistics(void) {
 }
 
 __attribute__((constructor)) static void start_before_main(void) {
-    if (start() && opts.stats_print) {
-        atexit(print_statistics);
+    if (start()) {
+        background_start();
+        if (opts.stats_print) {
+            atexit(print_statistics);
+        }
     }
 }

@@ -30,4 +30,15 @@ static inline size_t gauge_read(const _Atomic size_t *gauge) {
     return atomic_load_explicit(gauge, memory_order_relaxed);
 }
 
+/* Between a write and a read of different variables by one thread, when another thread does the opposite
+ * with the same two: at least one of the two threads sees what the other one wrote. */
+static inline void full_fence(void) {
+#ifdef __SANITIZE_THREAD__ /* knows no fences */
+    static _Atomic int word;
+    atomic_fetch_add_explicit(&word, 1, memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 #endif

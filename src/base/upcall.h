@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+struct pages;
+
 struct upcalls {
     /* Where a line of diagnostics goes: malloc_message, or file descriptor 2. */
     void (*message)(const char *text);
@@ -18,6 +20,8 @@ struct upcalls {
     void *(*enter_hook)(void);
     void (*leave_hook)(void *state);
     bool (*in_hook)(void);
+    /* An arena has more unused memory than purge_alarm says, or (again) a decay curve changed. */
+    void (*unused)(struct pages *pages, bool again);
 };
 extern const struct upcalls upcalls;
 

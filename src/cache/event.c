@@ -5,13 +5,17 @@
  */
 #include "cache/event.h"
 
+#include "cache/background.h"
 #include "cache/depot.h"
 #include "heap/arenas.h"
 #include "os/os.h"
 
 static const uint64_t trim_interval_ns = 1000000000;
 
+static const uint64_t decay_interval_ns = 10000000;
+
 static _Atomic uint64_t next_trim_ns;
+static _Atomic uint64_t next_decay_ns;
 
 static void give_up_unused(struct thread *thread, void *all) {
     bool used = atomic_exchange_explicit(&thread->large.used, false, memory_order_relaxed);
@@ -22,11 +26,16 @@ static void give_up_unused(struct thread *thread, void *all) {
     }
 }
 
-static void trim_if_due(uint64_t now_ns) {
-    uint64_t due = atomic_load_explicit(&next_trim_ns, memory_order_relaxed);
-    if (now_ns < due ||
-        !atomic_compare_exchange_strong_explicit(&next_trim_ns, &due, now_ns + trim_interval_ns,
-                                                 memory_order_relaxed, memory_order_relaxed)) {
+/* Whether it is time, for one thread only. */
+static bool is_due(_Atomic uint64_t *next_ns, uint64_t now_ns, uint64_t interval_ns) {
+    uint64_t due = atomic_load_explicit(next_ns, memory_order_relaxed);
+    return now_ns >= due &&
+           atomic_compare_exchange_strong_explicit(next_ns, &due, now_ns + interval_ns,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+void event_trim_if_due(uint64_t now_ns) {
+    if (!is_due(&next_trim_ns, now_ns, trim_interval_ns)) {
         return;
     }
     threads_visit(give_up_unused, NULL);
@@ -36,12 +45,18 @@ static void trim_if_due(uint64_t now_ns) {
         arena_trim(arena, false);
         purge_after_free(&arena->pages); /* the caches' runs */
     }
+    background_look(now_ns);
 }
 
 void event_poll(void) {
     uint64_t now_ns = os_coarse_clock_ns();
-    trim_if_due(now_ns);
-    arenas_decay(now_ns);
+    event_trim_if_due(now_ns);
+    if (!background_is_active() && is_due(&next_decay_ns, now_ns, decay_interval_ns)) {
+        arenas_decay(now_ns);
+    }
+    if (unlikely(atomic_load_explicit(&background_wanted, memory_order_relaxed))) {
+        background_start();
+    }
     if (config_debug) {
         arenas_check();
     }

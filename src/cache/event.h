@@ -21,8 +21,11 @@ static inline void event_arm(struct thread *thread, unsigned class) {
     bin->left = EVENT_REQUESTS;
 }
 
-/* Reads the clock and does what is due. */
+/* Reads the clock and does what is due. What is called may allocate, and so use any bin. */
 void event_poll(void);
+
+/* Objects that nobody used for a while go home, once a second. */
+void event_trim_if_due(uint64_t now_ns);
 
 /* A slow operation worth `weight` happened. Ending threads share a struct, and leave this to others. */
 static inline void event_tick(struct thread *thread, unsigned weight) {
@@ -32,6 +35,14 @@ static inline void event_tick(struct thread *thread, unsigned weight) {
             thread->ticks = 0;
             event_poll();
         }
+    }
+}
+
+/* The calling thread's next slow operation polls. */
+static inline void event_hasten(void) {
+    struct thread *thread = this_thread;
+    if (thread != &boot_thread && thread != &gone_thread) {
+        thread->ticks = EVENT_TICKS;
     }
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/upcall.h"
+#include "cache/background.h"
 #include "cache/depot.h"
 #include "cache/event.h"
 #include "heap/arenas.h"
@@ -31,6 +32,7 @@ struct pool thread_pool = POOL_INIT(sizeof(struct thread));
 struct pool shadow_pool = POOL_INIT(NCLASSES * sizeof(struct cache_bin));
 
 static struct list registry = {&registry, &registry};
+static unsigned nregistered; /* threads in it; guarded by threads_lock */
 static pthread_key_t key;
 
 void thread_load_dummy(struct thread *thread, unsigned class) {
@@ -189,12 +191,18 @@ void thread_leave_shadow(struct thread *thread) {
 void thread_register(struct thread *thread) {
     lock_acquire(&threads_lock);
     list_push_back(&registry, &thread->registry_link);
+    if (!thread->explicit) {
+        background_thread_began(++nregistered);
+    }
     lock_release(&threads_lock);
 }
 
 void thread_unregister(struct thread *thread) {
     lock_acquire(&threads_lock);
     list_remove(&thread->registry_link);
+    if (!thread->explicit) {
+        background_thread_ended(--nregistered);
+    }
     lock_release(&threads_lock);
     if (thread->shadow != NULL) {
         pool_put(&shadow_pool, thread->shadow);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/upcall.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
 
@@ -69,7 +70,9 @@ ssize_t arena_decay_ms(const struct arena *arena, enum page_state state) {
 }
 
 bool arena_set_decay_ms(struct arena *arena, enum page_state state, ssize_t ms) {
-    return purge_set_decay_ms(&arena->pages, state, ms, os_coarse_clock_ns());
+    bool done = purge_set_decay_ms(&arena->pages, state, ms, os_coarse_clock_ns());
+    upcalls.unused(&arena->pages, true);
+    return done;
 }
 
 ssize_t arena_default_decay_ms(enum page_state state) {

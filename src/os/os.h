@@ -79,10 +79,20 @@ static inline uintptr_t os_thread_token(void) {
 
 /* Blocks while *word == expected; may return early. Wakes one such waiter. */
 void os_wait(const uint32_t *word, uint32_t expected);
+/* The same until a time of os_clock_ns(); UINT64_MAX: for ever. */
+void os_wait_until(const uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void os_wake_one(const uint32_t *word);
 
 /* Number of the CPU the thread runs on, 0 where that is not known; it may be another one a moment later. */
 unsigned os_current_cpu(void);
+/* Starts a detached thread that gets no signals and has a stack of a megabyte. May allocate with malloc. */
+bool os_start_thread(void *(*run)(void *), void *argument);
+/* Names the calling thread: up to 15 characters. */
+void os_name_thread(const char *name);
+
+/* The process, and how far its system calls are restricted (seccomp); both ask the system. */
+int os_process_id(void);
+int os_seccomp_mode(void);
 
 /* Sleeps about so long; not a cancellation point. */
 void os_sleep_us(unsigned us);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -104,6 +105,32 @@ void os_wait(const uint32_t *word, uint32_t expected) {
     int saved = errno;
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
     errno = saved;
+}
+
+void os_wait_until(const uint32_t *word, uint32_t expected, uint64_t deadline_ns) {
+    int saved = errno;
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+            deadline_ns == UINT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    errno = saved;
+}
+
+void os_name_thread(const char *name) {
+    int saved = errno;
+    prctl(PR_SET_NAME, name);
+    errno = saved;
+}
+
+int os_process_id(void) {
+    return (int)syscall(SYS_getpid);
+}
+
+int os_seccomp_mode(void) {
+    int saved = errno;
+    int mode = prctl(PR_GET_SECCOMP);
+    errno = saved;
+    return mode;
 }
 
 void os_wake_one(const uint32_t *word) {

@@ -7,6 +7,8 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -111,6 +113,34 @@ bool os_read_link(const char *path, char *buffer, size_t capacity) {
     }
     buffer[length] = '\0';
     return true;
+}
+
+/* A stack too small for the program's thread-local data is refused. */
+static bool create(void *(*run)(void *), void *argument, size_t stack_size, pthread_t *thread) {
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) {
+        return false;
+    }
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (stack_size != 0) {
+        pthread_attr_setstacksize(&attributes, stack_size);
+    }
+    bool created = pthread_create(thread, &attributes, run, argument) == 0;
+    pthread_attr_destroy(&attributes);
+    return created;
+}
+
+bool os_start_thread(void *(*run)(void *), void *argument) {
+    enum { STACK = 1 << 20 };
+    int saved = errno;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    bool created = create(run, argument, STACK, &thread) || create(run, argument, 0, &thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return created;
 }
 
 _Noreturn void os_abort(void) {

@@ -10,9 +10,10 @@
 #include "os/os.h"
 #include "pages/hooked.h"
 
-enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000 };
+enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000, REFUSED_EPOCHS = 64 };
 
 size_t purge_page_size = 4096;
+_Atomic size_t purge_alarm = SIZE_MAX;
 
 struct victim {
     struct chunk *chunk;
@@ -269,9 +270,12 @@ static uint64_t decay_locked(struct pages *pages, uint64_t now_ns) {
         size_t current = pages_unused(pages, state);
         size_t limit = decay_limit(decay, now_ns, current);
         purge_state(pages, state, purges_lazily(pages, state), current - limit);
-        current = pages_unused(pages, state);
-        decay_purged(decay, current);
-        uint64_t next = decay_due_ns(decay, current);
+        size_t left = pages_unused(pages, state);
+        decay_purged(decay, left);
+        uint64_t next = decay_due_ns(decay, left);
+        if (limit < current && left >= current) { /* the system refuses */
+            next = now_ns + REFUSED_EPOCHS * interval_ns(pages);
+        }
         due = next < due ? next : due;
     }
     return due;

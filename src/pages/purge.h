@@ -10,6 +10,7 @@
 #ifndef ASHLAR_PAGES_PURGE_H
 #define ASHLAR_PAGES_PURGE_H
 
+#include "base/upcall.h"
 #include "pages/pages.h"
 
 /* Purges what the decay curves no longer allow at now_ns. Returns at once when it is not yet time or
@@ -42,6 +43,9 @@ enum { PURGE_CAP_GRANULES = (64 << 20) >> LG_GRANULE, PURGE_CAP_PART = 4 };
 /* Purges whole chunks down to the cap; returns at once when another thread purges. */
 void purge_to_cap(struct pages *pages);
 
+/* An arena with more dirty granules than this is worth an upcall. */
+extern _Atomic size_t purge_alarm;
+
 /* After memory was freed: purges it at once when dirty_decay_ms is 0, or when there is too much. */
 static inline void purge_after_free(struct pages *pages) {
     if (unlikely(atomic_load_explicit(&pages->immediate, memory_order_relaxed))) {
@@ -49,6 +53,10 @@ static inline void purge_after_free(struct pages *pages) {
     } else if (unlikely(atomic_load_explicit(&pages->owner.parked_dirty, memory_order_relaxed) >
                         PURGE_CAP_GRANULES)) {
         purge_to_cap(pages);
+    }
+    if (unlikely(pages_unused(pages, PAGES_DIRTY) >
+                 atomic_load_explicit(&purge_alarm, memory_order_relaxed))) {
+        upcalls.unused(pages, false);
     }
 }
 

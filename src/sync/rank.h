@@ -11,18 +11,19 @@
 #include <stdbool.h>
 
 enum lock_rank {
-    RANK_INIT,    /* start of the library, once */
-    RANK_CTL,     /* changes through controls, one at a time */
-    RANK_EPOCH,   /* the snapshot that controls show */
-    RANK_THREADS, /* the registry of threads and the arena each one is bound to */
-    RANK_ARENAS,  /* creation of arenas */
-    RANK_PURGE,   /* who may give an arena's unused pages back */
-    RANK_DEPOT,   /* one class of parked magazines */
-    RANK_BIN,     /* one class of slabs in an arena */
-    RANK_PAGES,   /* the granules of an arena's chunks */
-    RANK_SPACE,   /* regions and whole chunks */
-    RANK_POOL,    /* free list of one kind of metadata block */
-    RANK_META,    /* the metadata allocator */
+    RANK_INIT,       /* start of the library, once */
+    RANK_CTL,        /* changes through controls, one at a time */
+    RANK_EPOCH,      /* the snapshot that controls show */
+    RANK_BACKGROUND, /* starting and stopping helper threads */
+    RANK_THREADS,    /* the registry of threads and the arena each one is bound to */
+    RANK_ARENAS,     /* creation of arenas */
+    RANK_PURGE,      /* who may give an arena's unused pages back */
+    RANK_DEPOT,      /* one class of parked magazines */
+    RANK_BIN,        /* one class of slabs in an arena */
+    RANK_PAGES,      /* the granules of an arena's chunks */
+    RANK_SPACE,      /* regions and whole chunks */
+    RANK_POOL,       /* free list of one kind of metadata block */
+    RANK_META,       /* the metadata allocator */
     RANK_COUNT,
 };
 
