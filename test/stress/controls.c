@@ -1,6 +1,6 @@
 /*
- * controls.c: threads allocate while others read every control, write every one that can be written,
- * and create, use, reset and destroy arenas.
+ * controls.c: threads allocate while others read every control and print reports, write every control
+ * that can be written, and create, use, reset and destroy arenas.
  *
  * The controls and their types come from test/unit/ctl/controls.tsv. Numbers in names are drawn at random,
  * also wrong ones, so reading may find nothing (ENOENT), and an arena may be gone (EFAULT).
@@ -132,6 +132,45 @@ static void read_control(struct prng *prng, const struct control *c) {
            "%s: %s", name, strerror(error));
 }
 
+/* What a report should be whole at the end of. */
+struct printed {
+    int depth; /* of brackets */
+    size_t length;
+    char end[8]; /* the last bytes */
+};
+
+/* Allocates, as it may. */
+static void look_at_piece(void *opaque, const char *text) {
+    struct printed *printed = opaque;
+    size_t length = strlen(text);
+    char *copy = t_malloc(length + 1);
+    if (copy == NULL) {
+        EXPECT(stress_address_space_is_limited(), "malloc");
+        return;
+    }
+    memcpy(copy, text, length + 1);
+    for (size_t i = 0; i < length; i++) {
+        printed->depth += strchr("{[", copy[i]) != NULL   ? 1
+                          : strchr("}]", copy[i]) != NULL ? -1
+                                                          : 0;
+        memmove(printed->end, printed->end + 1, sizeof(printed->end) - 2);
+        printed->end[sizeof(printed->end) - 2] = copy[i];
+    }
+    printed->length += length;
+    t_free(copy);
+}
+
+static void print_report(struct prng *prng) {
+    static const char *const letters[] = {"J", "Jmde", "Jxbl", "o", "", "gblxeh"};
+    static const char *const ends[] = {"}}}", "}}}", "}}}", "# EOF\n", "s ---\n", "s ---\n"};
+    unsigned i = (unsigned)prng_below(prng, ARRAY_LEN(letters));
+    struct printed printed = {0};
+    t_malloc_stats_print(look_at_piece, &printed, letters[i]);
+    EXPECT(stress_address_space_is_limited() ||
+               (printed.length > 1000 && printed.depth == 0 && ends_with(printed.end, ends[i])),
+           "report %s: %zu bytes, ends with %s", letters[i], printed.length, printed.end);
+}
+
 static void *read_all(void *argument) {
     struct worker *worker = argument;
     do {
@@ -143,6 +182,7 @@ static void *read_all(void *argument) {
                 worker->steps++;
             }
         }
+        print_report(&worker->prng);
     } while (stress_goes_on(&stress, 0, 1));
     return NULL;
 }

@@ -66,6 +66,8 @@ int TEST_API(mallctl)(const char *name, void *oldp, size_t *oldlenp, void *newp,
 int TEST_API(mallctlnametomib)(const char *name, size_t *mibp, size_t *miblenp);
 int TEST_API(mallctlbymib)(const size_t *mib, size_t miblen, void *oldp, size_t *oldlenp,
                            void *newp, size_t newlen);
+void TEST_API(malloc_stats_print)(void (*write_cb)(void *, const char *), void *cbopaque,
+                                  const char *opts);
 
 /* Read before the first allocation; a test may define malloc_conf to set options. */
 extern const char *TEST_API(malloc_conf);
@@ -103,6 +105,7 @@ extern void (*TEST_API(malloc_message))(void *opaque, const char *text);
 #define t_mallctl TEST_API(mallctl)
 #define t_mallctlnametomib TEST_API(mallctlnametomib)
 #define t_mallctlbymib TEST_API(mallctlbymib)
+#define t_malloc_stats_print TEST_API(malloc_stats_print)
 #define t_malloc_conf TEST_API(malloc_conf)
 #define t_malloc_message TEST_API(malloc_message)
 
