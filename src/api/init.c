@@ -72,6 +72,7 @@ static bool start_locked(void) {
     }
     depots_init();
     snapshot_locks[MUTEX_CTL] = &ctl_lock;
+    snapshot_locks[MUTEX_BACKGROUND_THREAD] = &background_lock;
     background_init();
     fork_register();
     return true;

@@ -72,6 +72,7 @@ enum ctl_level_id {
     LEVEL_PROF_BIN,
     LEVEL_PROF_LEXTENT,
     LEVEL_STATS,
+    LEVEL_STATS_BACKGROUND,
     LEVEL_STATS_MUTEXES,
     LEVEL_STATS_ARENAS,
     LEVEL_STATS_OBJECTS,
@@ -150,6 +151,11 @@ enum ctl_function_id {
     DO_RUN_HISTOGRAM,
     DO_MUTEXES_RESET,
     DO_ZERO_REALLOCS,
+    DO_BACKGROUND_THREAD,
+    DO_MAX_BACKGROUND_THREADS,
+    DO_BACKGROUND_NTHREADS,
+    DO_BACKGROUND_NRUNS,
+    DO_BACKGROUND_INTERVAL,
     DO_ACTIVE,
     DO_UTILIZATION,
     DO_UTILIZATION_BATCH,
@@ -281,6 +287,11 @@ ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ct
 
 ctl_function ctl_field, ctl_epoch, ctl_live_field, ctl_stats_dss, ctl_detail, ctl_run_histogram,
     ctl_mutexes_reset, ctl_zero_reallocs, ctl_active;
+
+/* ---- ctl_background.c ---- */
+
+ctl_function ctl_background_thread, ctl_max_background_threads, ctl_background_nthreads,
+    ctl_background_nruns, ctl_background_interval;
 
 /* ---- ctl_experimental.c ---- */
 

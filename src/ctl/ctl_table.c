@@ -24,6 +24,12 @@ static const struct ctl_row top[] = {
      "The version of jemalloc that is compatible, in jemalloc's form; what follows -g is ashlar's.")},
     {"epoch", CTL_U64, RW, DO_EPOCH, 0, CTL_HELP(
      "Writing any value collects the numbers that stats.* shows. Reads how often that was done.")},
+    {"background_thread", CTL_BOOL, RW | CTL_UNLOCKED, DO_BACKGROUND_THREAD, 0, CTL_HELP(
+     "Helper threads that give memory back run. Writing starts or stops them and returns when that "
+     "is done; with the option at auto they also start by themselves. `EFAULT`: the system gives no "
+     "thread.")},
+    {"max_background_threads", CTL_SIZE, RW | CTL_UNLOCKED, DO_MAX_BACKGROUND_THREADS, 0, CTL_HELP(
+     "How many there may be, from 1 to opt.max_background_threads; `EINVAL` otherwise.")},
     {"thread", CTL_NODE, 0, LEVEL_THREAD, 0, CTL_HELP("")},
     {"config", CTL_NODE, 0, LEVEL_CONFIG, 0, CTL_HELP("")},
     {"opt", CTL_NODE, 0, LEVEL_OPT, 0, CTL_HELP("")},
@@ -262,15 +268,24 @@ static const struct ctl_row stats[] = {
      "Unused bytes that extent hooks gave as pinned, which are never given back.")},
     {"zero_reallocs", CTL_SIZE, R, DO_ZERO_REALLOCS, 0, CTL_HELP(
      "Calls of realloc(pointer, 0) so far, whatever epoch says.")},
+    {"background_thread", CTL_NODE, 0, LEVEL_STATS_BACKGROUND, 0, CTL_HELP("")},
     {"mutexes", CTL_NODE, 0, LEVEL_STATS_MUTEXES, 0, CTL_HELP("")},
     {"arenas", CTL_NODE, 0, LEVEL_STATS_ARENAS, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row stats_background[] = {
+    {"num_threads", CTL_SIZE, R, DO_BACKGROUND_NTHREADS, 0, CTL_HELP(
+     "Helper threads now, whatever epoch says.")},
+    {"num_runs", CTL_U64, R, DO_BACKGROUND_NRUNS, 0, CTL_HELP("Times that helpers woke up so far.")},
+    {"run_interval", CTL_U64, R, DO_BACKGROUND_INTERVAL, 0, CTL_HELP(
+     "Mean nanoseconds between two of them.")},
 };
 
 static const struct ctl_row stats_mutexes[] = {
     {"background_thread", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_BACKGROUND_THREAD]),
      CTL_HELP("the lock that starting and stopping helpers takes")},
     {"max_per_bg_thd", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_MAX_PER_BG_THD]),
-     CTL_HELP("the lock that a helper sleeps on")},
+     CTL_HELP("the locks of single helpers, which need none here: zero")},
     {"ctl", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_CTL]),
      CTL_HELP("the lock of controls that change something")},
     {"prof", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF]),
@@ -632,6 +647,7 @@ const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_PROF_BIN] = LEVEL(prof_class, INDEX_BIN, 0),
     [LEVEL_PROF_LEXTENT] = LEVEL(prof_class, INDEX_LEXTENT, 0),
     [LEVEL_STATS] = LEVEL(stats, INDEX_NONE, 0),
+    [LEVEL_STATS_BACKGROUND] = LEVEL(stats_background, INDEX_NONE, 0),
     [LEVEL_STATS_MUTEXES] = LEVEL(stats_mutexes, INDEX_NONE, 0),
     [LEVEL_STATS_ARENAS] = LEVEL(stats_arenas, INDEX_ARENA, 0),
     [LEVEL_STATS_OBJECTS] = LEVEL(stats_objects, INDEX_NONE, 0),

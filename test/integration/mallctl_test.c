@@ -783,6 +783,35 @@ static void test_utilization(void **state) {
     t_free(objects[1]);
 }
 
+/* ---- helper threads ---- */
+
+static int set_bool(const char *name, bool value) {
+    return t_mallctl(name, NULL, NULL, &value, sizeof(value));
+}
+
+static void test_background(void **state) {
+    (void)state;
+    assert_int_equal(set_bool("background_thread", true), 0);
+    assert_true(get_bool("background_thread"));
+    assert_true(get_size("stats.background_thread.num_threads") >= 1);
+    size_t most = get_size("opt.max_background_threads");
+    size_t less = 1;
+    assert_int_equal(t_mallctl("max_background_threads", NULL, NULL, &less, sizeof(less)), 0);
+    assert_int_equal(get_size("max_background_threads"), 1);
+    size_t none = 0;
+    size_t more = most + 1;
+    assert_int_equal(t_mallctl("max_background_threads", NULL, NULL, &none, sizeof(none)), EINVAL);
+    assert_int_equal(t_mallctl("max_background_threads", NULL, NULL, &more, sizeof(more)), EINVAL);
+    assert_int_equal(t_mallctl("max_background_threads", NULL, NULL, &most, sizeof(most)), 0);
+    bool old = false;
+    bool off = false;
+    size_t length = sizeof(old);
+    assert_int_equal(t_mallctl("background_thread", &old, &length, &off, sizeof(off)), 0);
+    assert_true(old);
+    assert_false(get_bool("background_thread"));
+    assert_int_equal(get_size("stats.background_thread.num_threads"), 0);
+}
+
 /* ---- fork ---- */
 
 enum { FORKS = 40 };
@@ -892,6 +921,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_explicit_caches),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_utilization),
+        cmocka_unit_test(test_background),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_safety_hook),
     };
