@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "cache/depot.h"
 #include "ctl/ctl_internal.h"
 #include "heap/arenas.h"
 #include "heap/reset.h"
@@ -41,6 +42,9 @@ int ctl_arena_decay(struct ctl_call *c) {
 }
 
 int ctl_arena_purge(struct ctl_call *c) {
+    if (c->arena == CTL_ARENAS_ALL) {
+        depots_trim(true); /* they belong to no arena */
+    }
     return for_arenas(c, arena_purge_now);
 }
 

@@ -137,7 +137,8 @@ static const struct ctl_row arena[] = {
     {"decay", CTL_VOID, 0, DO_ARENA_DECAY, 0, CTL_HELP(
      "Gives back what the decay curves do not allow to be kept any more. Also for all arenas.")},
     {"purge", CTL_VOID, 0, DO_ARENA_PURGE, 0, CTL_HELP(
-     "Gives back all unused memory, empty slabs included. Also for all arenas.")},
+     "Gives back all unused memory, empty slabs included. Also for all arenas, and then with what "
+     "lies between the caches of threads.")},
     {"reset", CTL_VOID, 0, DO_ARENA_RESET, 0, CTL_HELP(
      "Frees all objects of a manual arena. No thread may use it or them meanwhile. `EFAULT` if the "
      "arena is not a manual one.")},

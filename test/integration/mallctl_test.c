@@ -481,6 +481,26 @@ static bool has_stats(unsigned arena) {
     return act(named("stats.arenas.%u.pactive", arena)) == 0;
 }
 
+/* Objects parked between the caches of threads belong to no arena; purging all arenas frees them. */
+static void test_purge_parked(void **state) {
+    (void)state;
+    enum { COUNT = 20000, SIZE = 96 };
+    static void *objects[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        objects[i] = t_malloc(SIZE);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        t_free(objects[i]);
+    }
+    next_epoch();
+    size_t parked = get_arena(ALL, "tcache_bytes", 0);
+    assert_int_equal(act(named("arena.%u.purge", ALL)), 0);
+    next_epoch();
+    size_t cached = get_arena(ALL, "tcache_bytes", 0);
+    /* What the caller caches itself may stay. */
+    assert_true(parked - cached >= (size_t)COUNT / 10 * SIZE / 2);
+}
+
 /* Arenas sum up to the whole, classes to their arena, and runs of unused pages to their number. */
 static void test_sums(void **state) {
     (void)state;
@@ -911,6 +931,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_dss),
         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_purge_parked),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_stats_of_arenas),
         cmocka_unit_test(test_zero_reallocs),
