@@ -47,6 +47,11 @@ void free_aligned_sized(void *p, size_t alignment, size_t size) ASHLAR_NOEXCEPT;
 extern const char *malloc_conf;
 
 /*
+ * The same, and stronger than all other sources: what it sets, the environment cannot change.
+ */
+extern const char *malloc_conf_2_conf_harder;
+
+/*
  * Where diagnostics and statistics go: called with zero-terminated text; `opaque` is NULL. While it is
  * NULL, text goes to file descriptor 2. The function must not allocate.
  */

@@ -15,14 +15,18 @@ def emphasised(text):
 
 def options(lines):
     text = ""
-    for kind, *fields in lines:
-        if kind != "option":
+    ignored = {"m": ".SS Options without a meaning here, and why\n",
+               "b": ".SS Options of parts that are not built\n"}
+    for _, name, default, accepted, flags, meaning in lines:
+        apart = [letter for letter in ignored if letter in flags]
+        if apart:
+            ignored[apart[0]] += f".TP\n.BI {roff(name)} : value\n{roff(meaning)}\n"
             continue
-        name, default, accepted, flags, meaning = fields
-        values = accepted + (" (clipped)" if "c" in flags else "")
-        shown = "" if "n" in flags else f"; default {default}"
+        values = accepted + (" (clipped)" if "c" in flags else "") + \
+            (" (raised)" if "r" in flags else "")
+        shown = "" if "n" in flags or not default else f"; default {default}"
         text += f".TP\n.BI {roff(name)} : value\n{roff(meaning)}\nAccepts {roff(values + shown)}.\n"
-    return text
+    return text + ignored["m"] + ignored["b"]
 
 
 def controls(lines):

@@ -28,6 +28,7 @@ enum { LINK_TEXT = 4096, STDERR = 2 };
 
 /* Documented in include/ashlar.h. */
 EXPORT WEAK const char *API(malloc_conf);
+EXPORT WEAK const char *API(malloc_conf_2_conf_harder);
 EXPORT void (*API(malloc_message))(void *opaque, const char *text);
 
 static void message(const char *text) {
@@ -50,13 +51,14 @@ static pthread_t starter; /* valid while init_lock is held; guarded by it */
 static _Atomic bool starting;
 
 static void read_options(void) {
-    char link[LINK_TEXT];
+    static char link[LINK_TEXT];
     struct opt_sources sources = {.message = opt_sink};
     sources.text[OPT_FROM_BUILD] = ASHLAR_BUILD_MALLOC_CONF;
     sources.text[OPT_FROM_VARIABLE] = API(malloc_conf);
     sources.text[OPT_FROM_SYMLINK] =
         os_read_link(ASHLAR_CONF_LINK, link, sizeof(link)) ? link : NULL;
     sources.text[OPT_FROM_ENVIRONMENT] = os_environment(ASHLAR_CONF_VARIABLE);
+    sources.text[OPT_FROM_OVERRIDE] = API(malloc_conf_2_conf_harder);
     if (!opts_init(&sources)) {
         os_abort();
     }

@@ -24,6 +24,7 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_CONFIG_DEBUG] = ctl_config_debug,
     [DO_CONFIG_MALLOC_CONF] = ctl_config_malloc_conf,
     [DO_OPTION] = ctl_option,
+    [DO_OPTION_SOURCE] = ctl_option_source,
     [DO_THREAD_ARENA] = ctl_thread_arena,
     [DO_THREAD_ALLOCATED] = ctl_thread_allocated,
     [DO_THREAD_DEALLOCATED] = ctl_thread_deallocated,
@@ -173,7 +174,7 @@ static unsigned path_of(const char *name, size_t path[CTL_DEPTH_MAX]) {
     unsigned depth = 0;
     for (;;) {
         size_t length = strcspn(name, ".");
-        if (length == 0 || length >= sizeof(c.row->name) || at.level == NULL) {
+        if (length == 0 || at.level == NULL) {
             return 0;
         }
         ptrdiff_t element =

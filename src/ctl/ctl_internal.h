@@ -63,6 +63,7 @@ enum ctl_level_id {
     LEVEL_THREAD_PROF,
     LEVEL_CONFIG,
     LEVEL_OPT,
+    LEVEL_OPT_SOURCES,
     LEVEL_ARENA,
     LEVEL_ARENAS,
     LEVEL_ARENAS_BIN,
@@ -106,6 +107,7 @@ enum ctl_function_id {
     DO_CONFIG_DEBUG,
     DO_CONFIG_MALLOC_CONF,
     DO_OPTION,
+    DO_OPTION_SOURCE,
     DO_THREAD_ARENA,
     DO_THREAD_ALLOCATED,
     DO_THREAD_DEALLOCATED,
@@ -265,7 +267,8 @@ enum ctl_type ctl_option_type(const struct opt_row *row);
 
 /* ---- ctl_version.c, ctl_option.c: what was fixed at start or before ---- */
 
-ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf, ctl_option;
+ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf, ctl_option,
+    ctl_option_source;
 
 /* ---- ctl_thread.c ---- */
 

@@ -22,29 +22,41 @@ int ctl_config_malloc_conf(struct ctl_call *c) {
     return 0;
 }
 
-static const char *word_of(const struct opt_row *row, unsigned value) {
-    for (const struct opt_word *word = row->words; word->text != NULL; word++) {
-        if (word->value == value) {
-            return word->text;
-        }
+int ctl_option_source(struct ctl_call *c) {
+    c->out.text = opt_source_texts[c->row->offset];
+    return c->out.text != NULL ? 0 : ENOENT;
+}
+
+static void put_number(union ctl_value *out, enum ctl_type type, int64_t value) {
+    switch (ctl_types[type].out) {
+    case sizeof(bool):
+        out->b = value != 0;
+        break;
+    case sizeof(uint32_t):
+        out->u32 = (uint32_t)value;
+        break;
+    default:
+        out->i64 = value;
+        break;
     }
-    return "";
 }
 
 /* The number of arenas is computed from the CPUs unless it was given; background_thread has a third
  * value, which does not start a thread by itself. */
 int ctl_option(struct ctl_call *c) {
     const struct opt_row *row = c->option;
-    const char *field = (const char *)&opts + row->offset;
     enum ctl_type type = ctl_option_type(row);
+    if ((row->flags & OPT_NOT_BUILT) != 0) {
+        return ENOENT;
+    }
     if (row->offset == offsetof(struct opts, narenas)) {
         c->out.u = arenas_limit();
     } else if (row->offset == offsetof(struct opts, background_thread)) {
         c->out.b = opts.background_thread == BACKGROUND_TRUE;
     } else if (type == CTL_STRING) {
-        c->out.text = word_of(row, *(const unsigned *)(const void *)field);
+        c->out.text = opt_string(&opts, row);
     } else {
-        memcpy(&c->out, field, ctl_types[type].out);
+        put_number(&c->out, type, opt_number(&opts, row));
     }
     return 0;
 }

@@ -130,6 +130,22 @@ static const struct ctl_row config[] = {
     {"xmalloc", CTL_BOOL, R, DO_CONSTANT, true, CTL_HELP("The option xmalloc is built in.")},
 };
 
+/* The rest of opt.* are the rows of opt/opt_table.c. */
+static const struct ctl_row option[] = {
+    {"malloc_conf", CTL_NODE, 0, LEVEL_OPT_SOURCES, 0, CTL_HELP("")},
+};
+
+static const struct ctl_row option_sources[] = {
+    {"global_var", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_VARIABLE, CTL_HELP(
+     "The variable malloc_conf. These four answer `ENOENT` where there is no such text.")},
+    {"symlink", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_SYMLINK, CTL_HELP(
+     "The text of the symbolic link /etc/malloc.conf.")},
+    {"env_var", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_ENVIRONMENT, CTL_HELP(
+     "The environment variable MALLOC_CONF.")},
+    {"global_var_2_conf_harder", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_OVERRIDE,
+     CTL_HELP("The variable malloc_conf_2_conf_harder.")},
+};
+
 static const struct ctl_row arena[] = {
     {"initialized", CTL_BOOL, R, DO_ARENA_INITIALIZED, 0, CTL_HELP(
      "The arena exists; automatic ones are created when threads need them. All: true; destroyed "
@@ -638,7 +654,8 @@ const struct ctl_level ctl_levels[CTL_NLEVELS] = {
     [LEVEL_TCACHE] = LEVEL(tcache, INDEX_NONE, 0),
     [LEVEL_THREAD_PROF] = LEVEL(thread_prof, INDEX_NONE, 0),
     [LEVEL_CONFIG] = LEVEL(config, INDEX_NONE, 0),
-    [LEVEL_OPT] = {NULL, 0, INDEX_NONE, 0},
+    [LEVEL_OPT] = LEVEL(option, INDEX_NONE, 0),
+    [LEVEL_OPT_SOURCES] = LEVEL(option_sources, INDEX_NONE, 0),
     [LEVEL_ARENA] = LEVEL(arena, INDEX_ARENA, 0),
     [LEVEL_ARENAS] = LEVEL(arenas, INDEX_NONE, 0),
     [LEVEL_ARENAS_BIN] = LEVEL(arenas_bin, INDEX_BIN, 0),
@@ -695,14 +712,17 @@ const struct ctl_row ctl_option_row = {"", CTL_VOID, CTL_READ, DO_OPTION, 0, CTL
 
 const struct opt_row *ctl_option_find(const char *word, size_t length) {
     const struct opt_row *row = opt_find(word, length);
-    return row != NULL && (row->flags & (OPT_ACTION | OPT_OTHER_NAME)) == 0 ? row : NULL;
+    return row != NULL && (row->flags & (OPT_ACTION | OPT_OTHER_NAME | OPT_HIDDEN)) == 0 ? row
+                                                                                         : NULL;
 }
 
 enum ctl_type ctl_option_type(const struct opt_row *row) {
     static const uint8_t types[] = {
-        [OPT_BOOL] = CTL_BOOL,      [OPT_UNSIGNED] = CTL_UNSIGNED, [OPT_SIZE] = CTL_SIZE,
-        [OPT_I64] = CTL_SSIZE,      [OPT_LG_SIZE] = CTL_SIZE,      [OPT_WORD] = CTL_STRING,
-        [OPT_WORD_SIZE] = CTL_SIZE,
+        [OPT_BOOL] = CTL_BOOL,    [OPT_UNSIGNED] = CTL_UNSIGNED, [OPT_SIZE] = CTL_SIZE,
+        [OPT_SSIZE] = CTL_SSIZE,  [OPT_I64] = CTL_I64,           [OPT_U64] = CTL_U64,
+        [OPT_LG_SIZE] = CTL_SIZE, [OPT_FIXED] = CTL_U32,         [OPT_WORD] = CTL_STRING,
+        [OPT_NUMERAL] = CTL_SIZE, [OPT_LETTERS] = CTL_STRING,    [OPT_RANGES] = CTL_STRING,
+        [OPT_TEXT] = CTL_STRING,
     };
     bool is_background = row->offset == offsetof(struct opts, background_thread);
     return is_background ? CTL_BOOL : types[row->kind];

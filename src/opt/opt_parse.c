@@ -16,11 +16,15 @@
 
 #include "base/compiler.h"
 #include "base/config.h"
+#include "opt/ranges.h"
 #include "os/os.h"
 
 #define PREFIX "<ashlar>: "
 
+enum { HELP_COLUMN = 30, HELP_IGNORED_COLUMN = 45 };
+
 struct opts opts;
+const char *opt_source_texts[OPT_NSOURCES];
 
 /* A piece of an option string; not zero-terminated. */
 struct span {
@@ -201,53 +205,99 @@ static bool parse_number(struct span value, uint64_t *magnitude, bool *negative)
     return true;
 }
 
+/* digits [. digits], the whole of it below 65536; rounded to the nearest 65536th. */
+static bool parse_fixed(struct span value, int64_t *number) {
+    const char *p = value.text;
+    const char *end = p + value.length;
+    const char *begin = p;
+    uint64_t whole = 0;
+    for (; p < end && digit_of(*p) < 10; p++) {
+        whole = whole * 10 + digit_of(*p);
+        if (whole >= UINT32_MAX / OPT_FIXED_ONE + 1) {
+            return false;
+        }
+    }
+    if (p == begin) {
+        return false;
+    }
+    uint64_t fraction = 0;
+    uint64_t scale = 1;
+    if (p < end && *p == '.') {
+        begin = ++p;
+        for (; p < end && digit_of(*p) < 10; p++) {
+            if (scale < 1000000000) {
+                fraction = fraction * 10 + digit_of(*p);
+                scale *= 10;
+            }
+        }
+        if (p == begin) {
+            return false;
+        }
+    }
+    uint64_t rounded = whole * OPT_FIXED_ONE + (fraction * OPT_FIXED_ONE + scale / 2) / scale;
+    *number = (int64_t)(rounded < UINT32_MAX ? rounded : UINT32_MAX);
+    return p == end;
+}
+
 enum verdict { ACCEPTED, INVALID, OUT_OF_RANGE };
+
+static enum verdict fit(const struct opt_row *row, bool below, bool above, int64_t *number) {
+    if (below) {
+        *number = row->min;
+        return (row->flags & OPT_RAISE) != 0 ? ACCEPTED : OUT_OF_RANGE;
+    }
+    if (above) {
+        *number = row->max;
+        return (row->flags & OPT_CLIP) != 0 ? ACCEPTED : OUT_OF_RANGE;
+    }
+    return ACCEPTED;
+}
 
 static enum verdict fit_signed(const struct opt_row *row, uint64_t magnitude, bool negative,
                                int64_t *number) {
-    if (magnitude > INT64_MAX) {
-        return OUT_OF_RANGE;
-    }
-    int64_t n = negative ? -(int64_t)magnitude : (int64_t)magnitude;
-    if (n < row->min || n > row->max) {
-        return OUT_OF_RANGE;
-    }
-    *number = n;
-    return ACCEPTED;
+    bool huge = magnitude > INT64_MAX;
+    *number = huge ? 0 : negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return fit(row, huge ? negative : *number < row->min, huge ? !negative : *number > row->max,
+               number);
 }
 
 /* A negative number stands for the huge one it wraps to, as strtoul() has it. */
 static enum verdict fit_unsigned(const struct opt_row *row, uint64_t magnitude, bool negative,
                                  int64_t *number) {
     uint64_t n = negative ? 0 - magnitude : magnitude;
-    if (n > (uint64_t)row->max) {
-        if ((row->flags & OPT_CLIP) == 0) {
-            return OUT_OF_RANGE;
-        }
-        n = (uint64_t)row->max;
-    }
-    if (n < (uint64_t)row->min) {
-        return OUT_OF_RANGE;
-    }
     *number = (int64_t)n;
-    return ACCEPTED;
+    return fit(row, n<(uint64_t)row->min, n>(uint64_t) row->max, number);
+}
+
+/* false: it is none of the row's words. */
+static bool parse_word(const struct opt_row *row, struct span value, int64_t *number) {
+    int64_t position = 0;
+    for (const char *word = NULL; (word = opt_next_word(row, word)) != NULL; position++) {
+        if (strlen(word) == value.length && memcmp(word, value.text, value.length) == 0) {
+            uint64_t numeral = 0;
+            bool negative;
+            *number = position;
+            if (row->kind == OPT_NUMERAL && parse_number(value, &numeral, &negative)) {
+                *number = (int64_t)numeral;
+            }
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum verdict parse_value(const struct opt_row *row, struct span value, int64_t *number) {
-    for (const struct opt_word *word = row->words; word != NULL && word->text != NULL; word++) {
-        if (strlen(word->text) == value.length &&
-            memcmp(word->text, value.text, value.length) == 0) {
-            *number = word->value;
-            return ACCEPTED;
-        }
-    }
     uint64_t magnitude;
     bool negative;
-    switch (row->kind) {
+    if (row->kind != OPT_LETTERS && parse_word(row, value, number)) {
+        return ACCEPTED;
+    }
+    switch ((enum opt_kind)row->kind) {
     case OPT_BOOL:
     case OPT_WORD:
-    case OPT_WORD_SIZE:
+    case OPT_NUMERAL:
         return INVALID;
+    case OPT_SSIZE:
     case OPT_I64:
         return parse_number(value, &magnitude, &negative)
                    ? fit_signed(row, magnitude, negative, number)
@@ -255,11 +305,27 @@ static enum verdict parse_value(const struct opt_row *row, struct span value, in
     case OPT_UNSIGNED:
     case OPT_SIZE:
     case OPT_LG_SIZE:
-        break;
+    case OPT_U64:
+        return parse_number(value, &magnitude, &negative)
+                   ? fit_unsigned(row, magnitude, negative, number)
+                   : INVALID;
+    case OPT_FIXED:
+        if (row->min < 0 && value.length == 2 && memcmp(value.text, "-1", 2) == 0) {
+            *number = -1;
+            return ACCEPTED;
+        }
+        return parse_fixed(value, number) ? fit(row, false, *number > row->max, number) : INVALID;
+    case OPT_RANGES:
+        *number = -1;
+        return value.length > 0 && ranges_are_valid(value.text, value.text + value.length)
+                   ? ACCEPTED
+                   : INVALID;
+    case OPT_LETTERS:
+    case OPT_TEXT:
+        *number = value.length == 0 ? row->value : -1;
+        return ACCEPTED;
     }
-    return parse_number(value, &magnitude, &negative)
-               ? fit_unsigned(row, magnitude, negative, number)
-               : INVALID;
+    return INVALID;
 }
 
 /* ---- pairs ---- */
@@ -325,17 +391,46 @@ static void report_unknown(const struct parser *parser, struct span key, struct 
     struct line line;
     line_begin(&line, parser->sources, "Invalid conf pair: ");
     line_strn(&line, pair.text, pair.length);
-    if (opt_is_foreign(key.text, key.length)) {
-        line_str(&line, " (known to jemalloc, not supported by ashlar yet)");
-    } else {
-        const struct opt_row *row = nearest(key);
-        if (row != NULL) {
-            line_str(&line, " (did you mean ");
-            line_str(&line, row->name);
-            line_str(&line, "?)");
-        }
+    const struct opt_row *row = nearest(key);
+    if (row != NULL) {
+        line_str(&line, " (did you mean ");
+        line_str(&line, row->name);
+        line_str(&line, "?)");
     }
     line_end(&line);
+}
+
+/* A setting that jemalloc knows is no mistake: it is ignored aloud, whatever abort_conf says. */
+static void report_ignored(const struct parser *parser, const struct opt_row *row,
+                           struct span pair) {
+    bool not_built = (row->flags & OPT_NOT_BUILT) != 0;
+    struct line line;
+    line_begin(&line, parser->sources, not_built ? "Invalid conf pair: " : "Ignored conf pair: ");
+    line_strn(&line, pair.text, pair.length);
+    line_str(&line, " (");
+    line_str(&line, row->name);
+    line_str(&line, not_built ? " is not built into this version: it is of "
+                              : " has no meaning here because ");
+    line_strn(&line, row->help, strlen(row->help) - 1);
+    line_str(&line, ")");
+    line_end(&line);
+}
+
+static void accept(const struct parser *parser, const struct opt_row *row, struct span pair,
+                   struct span value, int64_t number) {
+    bool usual = number == row->value && (row->flags & OPT_OTHER_NAME) == 0;
+    if ((row->flags & OPT_NO_FIELD) != 0 && !usual) {
+        report_ignored(parser, row, pair);
+        return;
+    }
+    if (row->kind == OPT_LETTERS || row->kind == OPT_RANGES) {
+        opt_store_text(&opts, row, (struct opt_text){value.text, value.length});
+    } else {
+        opt_store(&opts, row, number);
+    }
+    if (parser->echo) {
+        say(parser->sources, "-- Set conf value: ", pair, "");
+    }
 }
 
 static void apply_pair(struct parser *parser, struct span key, struct span value) {
@@ -349,18 +444,15 @@ static void apply_pair(struct parser *parser, struct span key, struct span value
     int64_t number;
     switch (parse_value(row, value, &number)) {
     case ACCEPTED:
-        opt_store(&opts, row, number);
-        if (parser->echo) {
-            say(parser->sources, "-- Set conf value: ", pair, "");
-        }
+        accept(parser, row, pair, value, number);
         break;
     case INVALID:
         say(parser->sources, "Invalid conf value: ", pair, "");
-        parser->failed = true;
+        parser->failed |= !is_excused(key);
         break;
     case OUT_OF_RANGE:
         say(parser->sources, "Out-of-range conf value: ", pair, "");
-        parser->failed = true;
+        parser->failed |= !is_excused(key);
         break;
     }
 }
@@ -424,6 +516,36 @@ static void confirm_source(const struct opt_sources *sources, unsigned i) {
     line_end(&line);
 }
 
+static void print_row(struct line *line, const struct opt_row *row, const struct opts *defaults) {
+    line_str(line, "  ");
+    line_str(line, row->name);
+    fmt_pad(&line->out, HELP_COLUMN);
+    opt_write(&line->out, row, &opts);
+    line_str(line, "  (default ");
+    opt_write(&line->out, row, defaults);
+    line_str(line, "; accepts ");
+    opt_write_accepted(&line->out, row);
+    line_str(line, ")\n      ");
+    line_str(line, row->help);
+    line_end(line);
+}
+
+/* The options that mean nothing here, each with the reason. */
+static void print_ignored(struct line *line, enum opt_flags flag, const char *title) {
+    line_str(line, title);
+    line_end(line);
+    for (size_t i = 0; i < opt_nrows; i++) {
+        const struct opt_row *row = &opt_rows[i];
+        if ((row->flags & flag) != 0) {
+            line_str(line, "  ");
+            line_str(line, row->name);
+            fmt_pad(&line->out, HELP_IGNORED_COLUMN);
+            line_str(line, row->help);
+            line_end(line);
+        }
+    }
+}
+
 /* The table, each option with its value as it stands now. */
 static void print_help(const struct opt_sources *sources) {
     struct line line;
@@ -433,19 +555,12 @@ static void print_help(const struct opt_sources *sources) {
     struct opts defaults;
     opts_set_defaults(&defaults);
     for (size_t i = 0; i < opt_nrows; i++) {
-        const struct opt_row *row = &opt_rows[i];
-        line_str(&line, "  ");
-        line_str(&line, row->name);
-        fmt_pad(&line.out, 28);
-        opt_write(&line.out, row, &opts);
-        line_str(&line, "  (default ");
-        opt_write(&line.out, row, &defaults);
-        line_str(&line, "; accepts ");
-        opt_write_accepted(&line.out, row);
-        line_str(&line, ")\n      ");
-        line_str(&line, row->help);
-        line_end(&line);
+        if ((opt_rows[i].flags & OPT_NO_FIELD) == 0) {
+            print_row(&line, &opt_rows[i], &defaults);
+        }
     }
+    print_ignored(&line, OPT_NO_MEANING, "options of jemalloc that have no meaning here, because");
+    print_ignored(&line, OPT_NOT_BUILT, "options of parts that are not built into this version");
 }
 
 static bool apply_sources(const struct opt_sources *sources) {
@@ -472,6 +587,7 @@ static bool apply_sources(const struct opt_sources *sources) {
 bool opts_init(const struct opt_sources *sources) {
     int saved = errno;
     opts_set_defaults(&opts);
+    memcpy(opt_source_texts, sources->text, sizeof(opt_source_texts));
     bool go_on = apply_sources(sources);
     errno = saved;
     return go_on;

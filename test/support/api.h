@@ -71,6 +71,7 @@ void TEST_API(malloc_stats_print)(void (*write_cb)(void *, const char *), void *
 
 /* Read before the first allocation; a test may define malloc_conf to set options. */
 extern const char *TEST_API(malloc_conf);
+extern const char *TEST_API(malloc_conf_2_conf_harder);
 extern void (*TEST_API(malloc_message))(void *opaque, const char *text);
 
 #ifdef __cplusplus
@@ -107,6 +108,7 @@ extern void (*TEST_API(malloc_message))(void *opaque, const char *text);
 #define t_mallctlbymib TEST_API(mallctlbymib)
 #define t_malloc_stats_print TEST_API(malloc_stats_print)
 #define t_malloc_conf TEST_API(malloc_conf)
+#define t_malloc_conf_2_conf_harder TEST_API(malloc_conf_2_conf_harder)
 #define t_malloc_message TEST_API(malloc_message)
 
 #endif

@@ -14,31 +14,46 @@
 enum { LONGEST_KEY = 63 };
 
 static bool takes_words_only(const struct opt_row *row) {
-    return row->kind == OPT_BOOL || row->kind == OPT_WORD || row->kind == OPT_WORD_SIZE;
+    return row->kind == OPT_BOOL || row->kind == OPT_WORD || row->kind == OPT_NUMERAL;
 }
 
-static bool has_word_for(const struct opt_row *row, int64_t value) {
-    for (const struct opt_word *word = row->words; word != NULL && word->text != NULL; word++) {
-        if (word->value == value) {
-            return true;
-        }
+static bool is_number(const struct opt_row *row) {
+    return row->kind != OPT_LETTERS && row->kind != OPT_RANGES && row->kind != OPT_TEXT;
+}
+
+static bool has_field(const struct opt_row *row) {
+    return (row->flags & OPT_NO_FIELD) == 0;
+}
+
+static int64_t nwords(const struct opt_row *row) {
+    int64_t n = 0;
+    for (const char *word = NULL; (word = opt_next_word(row, word)) != NULL;) {
+        n++;
     }
-    return false;
+    return n;
 }
 
 static size_t field_size(const struct opt_row *row) {
-    switch (row->kind) {
+    switch ((enum opt_kind)row->kind) {
     case OPT_BOOL:
         return sizeof(bool);
     case OPT_UNSIGNED:
     case OPT_WORD:
-        return sizeof(unsigned);
+    case OPT_FIXED:
+        return sizeof(uint32_t);
     case OPT_SIZE:
-    case OPT_WORD_SIZE:
+    case OPT_NUMERAL:
     case OPT_LG_SIZE:
-        return sizeof(size_t);
     case OPT_I64:
-        return sizeof(int64_t);
+    case OPT_U64:
+    case OPT_SSIZE:
+        return sizeof(uint64_t);
+    case OPT_LETTERS:
+        return OPT_LETTERS_ROOM;
+    case OPT_RANGES:
+        return sizeof(struct opt_text);
+    case OPT_TEXT:
+        break;
     }
     fail();
     return 0;
@@ -49,11 +64,29 @@ static void test_sorted(void **state) {
     for (size_t i = 1; i < opt_nrows; i++) {
         assert_true(strcmp(opt_rows[i - 1].name, opt_rows[i].name) < 0);
     }
-    for (size_t i = 1; i < opt_nforeign_keys; i++) {
-        assert_true(strcmp(opt_foreign_keys[i - 1], opt_foreign_keys[i]) < 0);
-    }
+}
+
+/* The reference has 90 keys; two are ours. */
+static void test_complete(void **state) {
+    (void)state;
+    unsigned ours = 0;
     for (size_t i = 0; i < opt_nrows; i++) {
-        assert_false(opt_is_foreign(opt_rows[i].name, strlen(opt_rows[i].name)));
+        ours += (opt_rows[i].flags & OPT_OURS) != 0;
+    }
+    assert_int_equal(ours, 2);
+    assert_int_equal(opt_nrows, 92);
+}
+
+static void check_default(const struct opt_row *row) {
+    bool within = row->value >= row->min && row->value <= row->max;
+    bool word = row->value >= 0 && row->value < nwords(row);
+    if (row->kind == OPT_NUMERAL) {
+        assert_true(within);
+    } else if (takes_words_only(row)) {
+        assert_true(word);
+        assert_int_equal(row->max, nwords(row) - 1);
+    } else {
+        assert_true(within || word);
     }
 }
 
@@ -64,15 +97,21 @@ static void test_rows(void **state) {
         size_t length = strlen(row->name);
         assert_true(length > 0 && length <= LONGEST_KEY);
         assert_int_equal(strspn(row->name, "abcdefghijklmnopqrstuvwxyz_0123456789"), length);
+        assert_int_equal(row->words[sizeof(row->words) - 1], '\0');
         assert_true(row->min <= row->max);
-        assert_true(row->kind == OPT_I64 || row->min >= 0);
+        assert_true(row->kind == OPT_I64 || row->kind == OPT_SSIZE || row->kind == OPT_FIXED ||
+                    row->min >= 0);
         assert_true(row->kind != OPT_UNSIGNED || row->max <= UINT32_MAX);
+        assert_true(row->kind != OPT_FIXED || row->max <= UINT32_MAX);
         assert_true(row->kind != OPT_LG_SIZE || row->max < 64);
-        assert_true(has_word_for(row, row->value) ||
-                    (!takes_words_only(row) && row->value >= row->min && row->value <= row->max));
-        assert_true(row->offset + field_size(row) <= sizeof(struct opts));
+        assert_true(row->kind != OPT_LETTERS || strlen(row->words) < OPT_LETTERS_ROOM);
+        assert_true(row->kind != OPT_TEXT || !has_field(row));
+        if (is_number(row)) {
+            check_default(row);
+        }
+        assert_true(!has_field(row) || row->offset + field_size(row) <= sizeof(struct opts));
         size_t help = strlen(row->help);
-        assert_true(help > 10 && row->help[help - 1] == '.');
+        assert_true(help > 10 && help < sizeof(row->help) && row->help[help - 1] == '.');
         assert_ptr_equal(opt_find(row->name, length), row);
         assert_null(opt_find(row->name, length - 1));
     }
@@ -85,7 +124,8 @@ static void test_fields_are_distinct(void **state) {
         for (size_t j = 0; j < opt_nrows; j++) {
             const struct opt_row *a = &opt_rows[i];
             const struct opt_row *b = &opt_rows[j];
-            if (i == j || ((a->flags | b->flags) & OPT_OTHER_NAME) != 0) {
+            if (i == j || ((a->flags | b->flags) & OPT_OTHER_NAME) != 0 || !has_field(a) ||
+                !has_field(b)) {
                 continue;
             }
             assert_true(a->offset + field_size(a) <= b->offset ||
@@ -100,22 +140,17 @@ static void test_store_and_write(void **state) {
     for (size_t i = 0; i < opt_nrows; i++) {
         const struct opt_row *row = &opt_rows[i];
         struct opts changed;
+        if (!has_field(row) || !is_number(row)) {
+            continue;
+        }
         memset(&changed, 0xa5, sizeof(changed));
         opt_store(&changed, row, row->max);
+        assert_int_equal(opt_number(&changed, row), row->max);
         char text[64];
-        char wanted[64];
         struct fmt out;
         fmt_init(&out, text, sizeof(text));
         opt_write(&out, row, &changed);
-        fmt_init(&out, wanted, sizeof(wanted));
-        fmt_i64(&out, row->max);
-        for (const struct opt_word *word = row->words; word && word->text; word++) {
-            if (word->value == row->max) {
-                fmt_init(&out, wanted, sizeof(wanted));
-                fmt_str(&out, word->text);
-            }
-        }
-        assert_string_equal(text, wanted);
+        assert_true(out.length > 0);
         const unsigned char *bytes = (const unsigned char *)&changed;
         for (size_t k = 0; k < sizeof(changed); k++) {
             if (k < row->offset || k >= row->offset + field_size(row)) {
@@ -123,6 +158,64 @@ static void test_store_and_write(void **state) {
             }
         }
     }
+}
+
+/* Rows without a field store nothing, and read as their default. */
+static void test_no_field(void **state) {
+    (void)state;
+    for (size_t i = 0; i < opt_nrows; i++) {
+        const struct opt_row *row = &opt_rows[i];
+        struct opts changed;
+        struct opts before;
+        if (has_field(row)) {
+            continue;
+        }
+        memset(&changed, 0xa5, sizeof(changed));
+        memset(&before, 0xa5, sizeof(before));
+        opt_store(&changed, row, row->max);
+        opt_store_text(&changed, row, (struct opt_text){"1-2:3", 5});
+        assert_memory_equal(&changed, &before, sizeof(changed));
+        assert_int_equal(opt_number(&changed, row), row->value);
+    }
+}
+
+static const struct opt_row *find(const char *name) {
+    const struct opt_row *row = opt_find(name, strlen(name));
+    assert_non_null(row);
+    return row;
+}
+
+static void expect_written(const char *name, int64_t value, const char *wanted) {
+    struct opts set;
+    opts_set_defaults(&set);
+    opt_store(&set, find(name), value);
+    char text[64];
+    struct fmt out;
+    fmt_init(&out, text, sizeof(text));
+    opt_write(&out, find(name), &set);
+    assert_string_equal(text, wanted);
+}
+
+static void test_written(void **state) {
+    (void)state;
+    expect_written("zero", 1, "true");
+    expect_written("junk", JUNK_FREE, "free");
+    expect_written("narenas", 0, "default");
+    expect_written("narenas", 1, "1");
+    expect_written("page_size", 4096, "4096");
+    expect_written("page_size", 0, "0");
+    expect_written("dirty_decay_ms", -1, "-1");
+    expect_written("lg_tcache_max", 12, "12");
+    expect_written("narenas_ratio", OPT_FIXED_ONE, "1.0");
+    expect_written("narenas_ratio", OPT_FIXED_ONE / 4, "0.25");
+    expect_written("narenas_ratio", 1, "0.00002");
+    expect_written("narenas_ratio", UINT32_MAX, "65535.99998");
+    expect_written("hpa_dirty_mult", 7, "0.25");
+    expect_written("hpa_hugify_style", 0, "lazy");
+    expect_written("stats_print_opts", 0, "");
+    expect_written("slab_sizes", 0, "default");
+    expect_written("log", 0, "");
+    expect_written("prof_prefix", 0, "jeprof");
 }
 
 /* The documented defaults, spelled out a second time on purpose. */
@@ -139,33 +232,57 @@ static void test_defaults(void **state) {
     assert_int_equal(set.junk, JUNK_OFF);
     assert_int_equal(set.zero_realloc, ZERO_REALLOC_FREE);
     assert_true(set.tcache && set.retain);
-    assert_false(set.abort_conf || set.confirm_conf || set.help || set.zero || set.xmalloc ||
-                 set.stats_print);
+    assert_int_equal(set.mutex_max_spin, 100);
+    assert_int_equal(set.narenas_ratio, 2 * OPT_FIXED_ONE);
+    assert_int_equal(set.stats_interval, -1);
+    assert_int_equal(set.max_background_threads, 4);
+    assert_int_equal(set.background_thread, BACKGROUND_AUTO);
+    assert_int_equal(set.percpu_arena, PERCPU_OFF);
+    assert_int_equal(set.oversize_threshold, 0);
+    assert_int_equal(set.lg_tcache_nslots_mul, 1);
+    assert_int_equal(set.tcache_nslots_small_min, 16);
+    assert_int_equal(set.tcache_nslots_small_max, 248);
+    assert_int_equal(set.tcache_nslots_large, 0);
+    assert_int_equal(set.tcache_ncached_max.length, 0);
+    assert_int_equal(set.thp, THP_DEFAULT);
+    assert_int_equal(set.metadata_thp, METADATA_THP_OFF);
+    assert_string_equal(set.stats_print_opts, "");
+    assert_string_equal(set.stats_interval_opts, "");
+    assert_true(set.disable_large_size_classes);
+    assert_false(set.abort || set.experimental_infallible_new || set.abort_conf ||
+                 set.confirm_conf || set.help || set.zero || set.xmalloc || set.stats_print);
 }
 
 static void expect_accepted(const char *name, const char *wanted) {
     char text[128];
     struct fmt out;
     fmt_init(&out, text, sizeof(text));
-    opt_write_accepted(&out, opt_find(name, strlen(name)));
+    opt_write_accepted(&out, find(name));
     assert_string_equal(text, wanted);
 }
 
 static void test_accepted(void **state) {
     (void)state;
-    expect_accepted("zero", "true, false");
-    expect_accepted("junk", "true, false, alloc, free");
+    expect_accepted("zero", "false, true");
+    expect_accepted("junk", "false, alloc, free, true");
     expect_accepted("narenas", "default, 1..4094");
     expect_accepted("dirty_decay_ms", "-1..18446744072000");
     expect_accepted("page_size", "0, 4096, 16384, 65536");
+    expect_accepted("narenas_ratio", "0.0..65535.99998");
+    expect_accepted("stats_print_opts", "letters of Jogmdablxeh");
+    expect_accepted("tcache_ncached_max", "FROM-TO:N and more with |");
+    expect_accepted("slab_sizes", "default, FROM-TO:N and more with |");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorted),
+        cmocka_unit_test(test_complete),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_fields_are_distinct),
         cmocka_unit_test(test_store_and_write),
+        cmocka_unit_test(test_no_field),
+        cmocka_unit_test(test_written),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_accepted),
     };
