@@ -25,6 +25,9 @@ enum {
     SMALLEST_ALIGNMENT = 8,
 };
 
+/* Of <jemalloc/jemalloc.h>. */
+enum { MALLOCX_ZERO = 0x40, MALLOCX_TCACHE_NONE = 0x100, MALLOCX_ARENA_0 = 0x100000 };
+
 #define FAIL(model, ...) report_step_failure(model, __VA_ARGS__)
 
 static _Noreturn void report_step_failure(const struct model *model, const char *what,
@@ -79,7 +82,7 @@ static void check_zero(struct model *model, const struct model_object *object) {
         }
     }
     if (!zero) {
-        FAIL(model, "calloc's memory is not zero", object, where);
+        FAIL(model, "memory that was to be zero is not", object, where);
     }
 }
 
@@ -187,6 +190,17 @@ static void *call_posix_memalign(const struct model *model, struct model_object 
     return pointer;
 }
 
+static unsigned lg_of(size_t alignment) {
+    return alignment > 1 ? 63u - (unsigned)__builtin_clzll(alignment) : 0;
+}
+
+static int random_flags(struct model *model, size_t alignment) {
+    int flags = (int)lg_of(alignment);
+    flags |= prng_one_in(&model->seeds, 3) ? MALLOCX_ZERO : 0;
+    flags |= prng_one_in(&model->seeds, 3) ? MALLOCX_TCACHE_NONE : 0;
+    return flags | (prng_one_in(&model->seeds, 5) ? MALLOCX_ARENA_0 : 0);
+}
+
 static void *call_maker(const struct model *model, struct model_object *object, int *error) {
     size_t size = object->request;
     size_t factor = factor_of(size);
@@ -219,6 +233,9 @@ static void *call_maker(const struct model *model, struct model_object *object, 
     case CALL_PVALLOC:
         pointer = t_pvalloc(size);
         break;
+    case CALL_MALLOCX:
+        pointer = t_mallocx(size, object->flags);
+        break;
     default:
         FAIL(model, "the test made a call that makes nothing", object, 0);
     }
@@ -236,7 +253,8 @@ static void adjust_for_pages(struct model_object *object, int *error, const void
             object->request = (object->request + page - 1) & ~(page - 1);
         }
     }
-    if (pointer == NULL && *error == ERRNO_SENTINEL && object->maker >= CALL_MEMALIGN) {
+    if (pointer == NULL && *error == ERRNO_SENTINEL && object->maker >= CALL_MEMALIGN &&
+        object->maker <= CALL_PVALLOC) {
         *error = ENOMEM;
     }
 }
@@ -250,6 +268,9 @@ bool model_allocate(struct model *model, enum model_maker maker, size_t size, si
     if (maker >= CALL_FIRST_ALIGNED) {
         object.alignment = alignment;
     }
+    if (maker == CALL_MALLOCX) {
+        object.flags = random_flags(model, alignment);
+    }
     int error = 0;
     void *pointer = hide_pointer(call_maker(model, &object, &error));
     adjust_for_pages(&object, &error, pointer);
@@ -260,7 +281,7 @@ bool model_allocate(struct model *model, enum model_maker maker, size_t size, si
     object.start = pointer;
     object.usable = t_malloc_usable_size(pointer);
     check_address(model, &object);
-    if (maker == CALL_CALLOC) {
+    if (maker == CALL_CALLOC || (object.flags & MALLOCX_ZERO) != 0) {
         check_zero(model, &object);
     }
     enter(model, object);
@@ -280,6 +301,10 @@ static void call_ender(const struct model *model, const struct model_object *obj
         if (result != NULL) {
             FAIL(model, "realloc(p, 0) did not answer NULL", object, (size_t)(uintptr_t)result);
         }
+    } else if (ender == CALL_DALLOCX) {
+        t_dallocx(object->start, object->request % 2 == 0 ? MALLOCX_TCACHE_NONE : 0);
+    } else if (ender == CALL_SDALLOCX && object->maker == CALL_MALLOCX) {
+        t_sdallocx(object->start, object->request, object->flags);
     } else {
         t_free(object->start);
     }
@@ -300,13 +325,36 @@ void model_release(struct model *model, size_t index, enum model_ender ender) {
     call_ender(model, &object, ender);
 }
 
-bool model_resize(struct model *model, size_t index, size_t size, bool array) {
+static void *call_resizer(enum model_resizer resizer, void *start, size_t size, int flags) {
+    size_t factor = factor_of(size);
+    switch (resizer) {
+    case CALL_RALLOCX:
+        return t_rallocx(start, size, flags);
+    case CALL_REALLOCARRAY:
+        return t_reallocarray(start, factor, size / factor);
+    case CALL_REALLOC:
+    default:
+        return t_realloc(start, size);
+    }
+}
+
+/* What lies behind the old usable size was asked to be zero. */
+static void check_new_end(struct model *model, const struct model_object *object, size_t old,
+                          int flags) {
+    size_t where = 0;
+    if ((flags & MALLOCX_ZERO) != 0 && object->usable > old &&
+        !pattern_is_filled(object->start + old, object->usable - old, 0, &where)) {
+        FAIL(model, "resizing did not zero the new end", object, where);
+    }
+}
+
+static bool resize(struct model *model, size_t index, size_t size, enum model_resizer resizer,
+                   size_t alignment) {
     model->steps++;
     struct model_object object = leave(model, index);
-    size_t factor = factor_of(size);
+    int flags = resizer == CALL_RALLOCX ? random_flags(model, alignment) : 0;
     errno = ERRNO_SENTINEL;
-    void *pointer =
-        array ? t_reallocarray(object.start, factor, size / factor) : t_realloc(object.start, size);
+    void *pointer = call_resizer(resizer, object.start, size, flags);
     int error = errno;
     pointer = hide_pointer(pointer);
     if (pointer == NULL) {
@@ -320,10 +368,13 @@ bool model_resize(struct model *model, size_t index, size_t size, bool array) {
     object = (struct model_object){
         .start = pointer,
         .request = size,
-        .maker = CALL_REALLOC_NULL,
+        .maker = resizer == CALL_RALLOCX ? CALL_MALLOCX : CALL_REALLOC_NULL,
+        .alignment = alignment,
+        .flags = flags,
         .usable = t_malloc_usable_size(pointer),
     };
     check_address(model, &object);
+    check_new_end(model, &object, old.usable, flags);
     size_t where = 0;
     if (!pattern_holds(pointer, old.usable, kept, old.seed, &where)) {
         report_note("before the realloc: %p, request %zu, usable %zu", (void *)old.start,
@@ -333,6 +384,41 @@ bool model_resize(struct model *model, size_t index, size_t size, bool array) {
     enter(model, object);
     refill(model, &model->objects[model->count - 1]);
     return true;
+}
+
+bool model_resize(struct model *model, size_t index, size_t size, bool array) {
+    return resize(model, index, size, array ? CALL_REALLOCARRAY : CALL_REALLOC, 0);
+}
+
+bool model_rallocx(struct model *model, size_t index, size_t size) {
+    size_t alignment =
+        prng_one_in(&model->seeds, 3) ? (size_t)1 << prng_below(&model->seeds, 15) : 0;
+    return resize(model, index, size, CALL_RALLOCX, alignment);
+}
+
+/* The size is then anything from what there was to size + extra; contents stay as far as they reach. */
+void model_xallocx(struct model *model, size_t index, size_t size, size_t extra) {
+    model->steps++;
+    struct model_object object = leave(model, index);
+    size_t old = object.usable;
+    size_t where = 0;
+    int flags = random_flags(model, 0);
+    object.usable = t_xallocx(object.start, size, extra, flags);
+    if (object.usable != t_malloc_usable_size(object.start)) {
+        FAIL(model, "xallocx did not answer the usable size", &object, old);
+    }
+    size_t least = old < size ? old : size;
+    if (object.usable < least || (object.usable > old && object.usable < size)) {
+        FAIL(model, "xallocx chose a size that nobody asked for", &object, old);
+    }
+    size_t kept = object.usable < old ? object.usable : old;
+    if (!pattern_holds(object.start, old, kept, object.seed, &where)) {
+        FAIL(model, "xallocx lost contents", &object, where);
+    }
+    check_new_end(model, &object, old, flags);
+    object.request = object.usable;
+    enter(model, object);
+    refill(model, &model->objects[model->count - 1]);
 }
 
 void model_verify(struct model *model) {
@@ -444,7 +530,22 @@ static void step_resize(struct model *model, struct prng *prng,
         size = prng_one_in(prng, 3) ? old / 2 : old + old / 2;
     }
     size = size > max ? max : size;
-    model_resize(model, index, size == 0 ? 1 : size, prng_one_in(prng, 4));
+    size = size == 0 ? 1 : size;
+    switch (prng_below(prng, 8)) {
+    case 0:
+    case 1:
+        model_resize(model, index, size, true);
+        break;
+    case 2:
+        model_rallocx(model, index, size);
+        break;
+    case 3:
+        model_xallocx(model, index, size, prng_below(prng, max - size + 1));
+        break;
+    default:
+        model_resize(model, index, size, false);
+        break;
+    }
 }
 
 void model_step(struct model *model, struct prng *prng, const struct model_profile *profile) {

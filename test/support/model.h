@@ -32,6 +32,7 @@ enum model_maker {
     CALL_MEMALIGN,
     CALL_VALLOC,
     CALL_PVALLOC,
+    CALL_MALLOCX, /* with random flags */
     CALL_MAKERS,
     CALL_FIRST_ALIGNED = CALL_ALIGNED_ALLOC
 };
@@ -42,14 +43,20 @@ enum model_ender {
     CALL_FREE_SIZED,         /* plain free() for objects that were asked for with an alignment */
     CALL_FREE_ALIGNED_SIZED, /* plain free() for objects that were not made by aligned_alloc */
     CALL_REALLOC_ZERO,
+    CALL_DALLOCX, /* sometimes past the cache */
+    CALL_SDALLOCX,
     CALL_ENDERS
 };
+
+/* Calls that resize one. */
+enum model_resizer { CALL_REALLOC, CALL_REALLOCARRAY, CALL_RALLOCX };
 
 struct model_object {
     unsigned char *start;
     size_t request;
     size_t usable;
     size_t alignment; /* asked for; 0 when not asked for */
+    int flags;        /* CALL_MALLOCX */
     uint64_t seed;    /* of the pattern */
     enum model_maker maker;
 };
@@ -81,6 +88,10 @@ void model_release(struct model *model, size_t index, enum model_ender ender);
 
 /* realloc or reallocarray of object number index; size > 0. False when there was no memory. */
 bool model_resize(struct model *model, size_t index, size_t size, bool array);
+
+/* rallocx of object number index with random flags, or, in place, xallocx. */
+bool model_rallocx(struct model *model, size_t index, size_t size);
+void model_xallocx(struct model *model, size_t index, size_t size, size_t extra);
 
 /* Calls that must fail without a trace, for instance calloc of an overflowing product; `which`
  * chooses among them. An object, if there is any, serves for realloc. */
