@@ -386,8 +386,7 @@ static const struct ctl_row stats_arenas[] = {
     {"resident", CTL_SIZE, R, DO_FIELD, ARENA(resident), CTL_HELP(
      "Bytes that can be in memory at most: active + dirty + pinned + base + internal.")},
     {"abandoned_vm", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(abandoned_vm), CTL_HELP(
-     "Bytes of address space that were lost. Here what cannot be unmapped or merged stays in use, so "
-     "there are none.")},
+     "Bytes of address space that the system did not take back when it should; they count for arena 0.")},
     {"hpa_sec_bytes", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_bytes), CTL_HELP(
      "Bytes of freed large objects that its threads keep for their next one (jemalloc: the cache of "
      "small extents).")},

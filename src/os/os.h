@@ -38,6 +38,9 @@ struct os_page_ops {
 };
 extern struct os_page_ops os_page_ops;
 
+/* What release() could not give back. */
+extern _Atomic size_t os_abandoned_bytes;
+
 /* True while the process surely has one thread: set by the C library, false where it cannot tell. */
 #if defined(__GLIBC__)
 extern char __libc_single_threaded;

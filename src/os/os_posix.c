@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -59,9 +60,13 @@ static bool posix_purge_lazy(void *address, size_t size) {
     return advise(address, size, MADV_FREE);
 }
 
+_Atomic size_t os_abandoned_bytes;
+
 static void posix_release(void *address, size_t size) {
     int saved = errno;
-    munmap(address, size);
+    if (munmap(address, size) != 0) { /* for want of memory: it splits a mapping */
+        atomic_fetch_add_explicit(&os_abandoned_bytes, size, memory_order_relaxed);
+    }
     errno = saved;
 }
 

@@ -290,6 +290,7 @@ static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first)
     first->base = less(meta_allocated_bytes() + tables, others);
     first->extent_avail = gauge_read(&chunk_runs_pool.nfree);
     first->retained = less(committed, used);
+    first->abandoned_vm = gauge_read(&os_abandoned_bytes);
 }
 
 static void finish_arena(struct arena_snapshot *of) {

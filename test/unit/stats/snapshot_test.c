@@ -219,6 +219,42 @@ static void test_reset_of_locks(void **state) {
     snapshot_drop(now);
 }
 
+static void test_abandoned(void **state) {
+    (void)state;
+    struct snapshot *before = snapshot_take();
+    os_page_ops.release((char *)live + 1, 4096); /* which the system refuses */
+    struct snapshot *after = snapshot_take();
+    assert_int_equal(after->merged->abandoned_vm, before->merged->abandoned_vm + 4096);
+    snapshot_drop(before);
+    snapshot_drop(after);
+}
+
+static void test_shared_locks_count_once(void **state) {
+    (void)state;
+    struct arena *arena = arenas_create(NULL);
+    void *object;
+    assert_int_equal(arena_fill(arena, 5, &object, 1), 1);
+    lock_acquire(&arenas_get(0)->pages.lock);
+    lock_release(&arenas_get(0)->pages.lock);
+    struct snapshot *now = snapshot_take();
+    for (unsigned i = 0; i < ARENA_MUTEXES; i++) {
+        uint64_t sum = 0;
+        unsigned holders = 0;
+        for (unsigned part = 0; part < now->narena_parts; part++) {
+            if (now->parts[part] != NULL) {
+                sum += now->parts[part]->mutexes[i].num_ops;
+                holders += now->parts[part]->mutexes[i].num_ops != 0;
+            }
+        }
+        assert_int_equal(now->merged->mutexes[i].num_ops, sum);
+        assert_true(i != MUTEX_LARGE || holders > 1);
+        assert_true(i != MUTEX_BASE || holders == 1);
+        assert_true(i != MUTEX_HPA_SEC || holders <= 1);
+    }
+    snapshot_drop(now);
+    assert_true(arenas_destroy(arena));
+}
+
 static void test_page_classes(void **state) {
     (void)state;
     for (unsigned i = 0; i + 1 < NPAGE_CLASSES; i++) {
@@ -235,6 +271,7 @@ int main(void) {
         cmocka_unit_test(test_identity),       cmocka_unit_test(test_threads),
         cmocka_unit_test(test_destroyed),      cmocka_unit_test(test_memory_is_used_again),
         cmocka_unit_test(test_reset_of_locks), cmocka_unit_test(test_page_classes),
+        cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_shared_locks_count_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
