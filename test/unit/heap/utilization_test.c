@@ -61,7 +61,7 @@ static void test_large(void **state) {
 static void test_strangers(void **state) {
     (void)state;
     static const struct utilization none;
-    int local;
+    int local = 0;
     struct utilization found = utilization_of(&local);
     assert_memory_equal(&found, &none, sizeof(none));
     found = utilization_of(NULL);
