@@ -13,6 +13,7 @@
 #include "cache/background.h"
 #include "cache/depot.h"
 #include "cache/event.h"
+#include "cache/slots.h"
 #include "heap/arenas.h"
 #include "meta/pool.h"
 #include "opt/opt.h"
@@ -121,9 +122,9 @@ void thread_set_up(struct thread *thread, struct arena *arena) {
         thread->bins[class].left = 0;
         thread->bins[class].armed = 0;
         thread->lg_want[class] = 1;
-        thread->chosen_slots[class] = sizeclasses[class].cache_slots;
         event_arm(thread, class);
     }
+    slots_by_options(thread->chosen_slots);
     size_t max = opts.tcache_max < SIZECLASS_MAX ? opts.tcache_max : SIZECLASS_MAX;
     thread->last_cached = (uint8_t)sizeclass_of(max);
     thread_apply_slots(thread);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cache/slots.h"
 #include "heap/arenas.h"
 #include "opt/ranges.h"
 
@@ -91,20 +92,10 @@ unsigned thread_ncached_max(const struct thread *thread, unsigned class) {
 
 bool thread_set_ncached_max(struct thread *thread, const char *ranges) {
     const char *end = ranges + strlen(ranges);
-    struct size_range range;
     if (thread == &gone_thread || !ranges_are_valid(ranges, end)) {
         return false;
     }
-    while (ranges < end && ranges_next(&ranges, end, &range)) {
-        size_t n = range.number < THREAD_NCACHED_MAX ? range.number : THREAD_NCACHED_MAX;
-        size_t last = range.last < SIZECLASS_MAX ? range.last : SIZECLASS_MAX;
-        if (range.first > SIZECLASS_MAX) {
-            continue;
-        }
-        for (unsigned class = sizeclass_of(range.first); class <= sizeclass_of(last); class ++) {
-            thread->chosen_slots[class] = (uint8_t)((n + 1) / 2);
-        }
-    }
+    slots_by_ranges(thread->chosen_slots, ranges, end);
     return rebuild(thread);
 }
 

@@ -10,6 +10,7 @@
 #ifndef ASHLAR_CACHE_THREAD_CONTROL_H
 #define ASHLAR_CACHE_THREAD_CONTROL_H
 
+#include "cache/slots.h"
 #include "cache/thread.h"
 
 /* Allocates from this arena from now on. Of a manual arena a thread gets that arena's objects alone, from
@@ -33,7 +34,7 @@ unsigned thread_ncached_max(const struct thread *thread, unsigned class);
 /* Sets it for ranges of sizes (opt/ranges.h), rounded up to an even number, THREAD_NCACHED_MAX at most;
  * sizes beyond SIZECLASS_MAX mean nothing. false, and nothing changed: that is no list of ranges, or
  * nothing can be changed. */
-enum { THREAD_NCACHED_MAX = 248 };
+enum { THREAD_NCACHED_MAX = 2 * SLOTS_MAX };
 bool thread_set_ncached_max(struct thread *thread, const char *ranges);
 
 /* thread->allocated and thread->deallocated are exact from here on. false: no memory, or gone. */
