@@ -9,11 +9,12 @@
 enum { NSLOTS_SMALL_SIZE = 14336 }; /* the options of jemalloc call these sizes small */
 
 static uint8_t half(size_t n) {
-    return (uint8_t)(n < 2 * SLOTS_MAX ? (n + 1) / 2 : SLOTS_MAX);
+    size_t slots = n / 2 + n % 2;
+    return (uint8_t)(slots < SLOTS_MAX ? slots : SLOTS_MAX);
 }
 
 static size_t ncached_small(unsigned class) {
-    size_t n = 2u * sizeclasses[class].cache_slots;
+    size_t n = sizeclasses[class].cache_slots * (size_t)2;
     int64_t steps = opts.lg_tcache_nslots_mul - 1;
     n = steps < 0 ? n >> -steps : n << steps;
     n = n > opts.tcache_nslots_small_min ? n : opts.tcache_nslots_small_min;
