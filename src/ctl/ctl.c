@@ -330,6 +330,15 @@ int ctl_ask(const char *name, struct ctl_answer *answer) {
     if (!find(&c, name)) {
         return ENOENT;
     }
+    if (c.option != NULL && c.option->kind == OPT_FIXED) {
+        /* A decimal, as jemalloc's reports show it. */
+        struct fmt out;
+        fmt_init(&out, answer->room, sizeof(answer->room));
+        opt_write(&out, c.option, &opts);
+        answer->kind = CTL_ANSWER_TEXT;
+        answer->text = answer->room;
+        return 0;
+    }
     enum ctl_type type = c.option != NULL ? ctl_option_type(c.option) : c.row->type;
     union ctl_value value = {0};
     size_t size = ctl_types[type].out;

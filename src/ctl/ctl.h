@@ -47,6 +47,7 @@ struct ctl_answer {
         int64_t i64;
         const char *text;
     };
+    char room[24]; /* for text that is made */
 };
 
 /* Reads a control that is a number, a truth value or a text. ENOENT: it is none of these, too. */

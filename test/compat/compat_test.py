@@ -86,16 +86,16 @@ def controls():
 
 
 def keys(value, path=""):
-    """Paths of all keys in a JSON document; elements of arrays, and of objects by number, are alike."""
+    """(path, type) of all values in a JSON document; elements of arrays, and of objects by number, are
+    alike."""
+    found = {(path, type(value).__name__)}
     if isinstance(value, dict):
-        found = set()
         for name, below in value.items():
-            here = f"{path}/{'*' if name.isdigit() else name}"
-            found |= {here} | keys(below, here)
-        return found
-    if isinstance(value, list):
-        return set().union(*(keys(below, path + "/*") for below in value))
-    return set()
+            found |= keys(below, f"{path}/{'*' if name.isdigit() else name}")
+    elif isinstance(value, list):
+        for below in value:
+            found |= keys(below, path + "/*")
+    return found
 
 
 class CompatTest(unittest.TestCase):
@@ -189,8 +189,9 @@ class CompatTest(unittest.TestCase):
         ours, theirs = (keys(json.loads(ask(library, "json")))
                         for library in (ARGUMENTS.shared, self.jemalloc))
         self.assertGreater(len(ours & theirs), 300)
-        self.check("json", [{"key": key, "missing": key not in ours}
-                            for key in sorted(ours ^ theirs)])
+        names = [{key for key, _ in side} for side in (ours, theirs)]
+        self.check("json", [{"key": key, "type": kind, "missing": key not in names[0],
+                             "new": key not in names[1]} for key, kind in sorted(ours ^ theirs)])
 
     def test_reasons_are_in_the_documentation(self):
         with open(os.path.join(ROOT, "docs/compat.md"), encoding="utf-8") as file:
