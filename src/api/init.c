@@ -111,7 +111,7 @@ const struct upcalls upcalls = {
 };
 
 static void print_statistics(void) {
-    report_print(NULL, NULL, NULL);
+    report_print(NULL, NULL, opts.stats_print_opts);
 }
 
 __attribute__((constructor)) static void start_before_main(void) {

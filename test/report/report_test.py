@@ -31,7 +31,7 @@ STATS = """allocated active metadata metadata_edata metadata_rtree metadata_thp 
 pinned zero_reallocs background_thread mutexes"""
 CONFIG = """cache_oblivious debug fill lazy_lock malloc_conf opt_safety_checks prof prof_libgcc
 prof_libunwind prof_frameptr stats utrace xmalloc"""
-# Those that jemalloc shows, but for sources; which of them exist is a matter of docs/options.md.
+# Sources are left out when the control is; the profiler's options, as long as it is not built.
 OPT = """global_var symlink env_var global_var_2_conf_harder abort abort_conf cache_oblivious confirm_conf
 experimental_hpa_start_huge_if_thp_always experimental_hpa_enforce_hugify retain dss narenas percpu_arena
 oversize_threshold hpa hpa_slab_max_alloc hpa_hugification_threshold hpa_hugify_delay_ms hpa_hugify_sync
@@ -79,9 +79,9 @@ class Json(unittest.TestCase):
         self.keys(top, "version config system opt arenas stats stats.arenas")
         self.keys(top["config"], CONFIG)
         self.keys(top["system"], "thp_mode")
-        self.keys(top["opt"], " ".join(key for key in OPT.split() if key in top["opt"]))
-        self.assertGreaterEqual(set(top["opt"]), set(("narenas dirty_decay_ms tcache tcache_max "
-                                                      "stats_print retain junk zero").split()))
+        sources = "global_var symlink env_var global_var_2_conf_harder".split()
+        self.keys(top["opt"], " ".join(key for key in OPT.split() if key in top["opt"] or
+                                       "prof" not in key and key not in sources))
         self.assertIn(top["opt"]["junk"], ("false", "true"))
         self.assertIs(top["opt"]["zero"], False)
         self.keys(top["arenas"], ARENAS)
@@ -239,11 +239,19 @@ class Text(unittest.TestCase):
         active = next(line for line in lines if line.startswith("active:"))
         self.assertEqual(len(active), 37)
 
+    def at_exit(self, conf):
+        return subprocess.run([PROGRAM, "Jmda"], capture_output=True, text=True, timeout=60, check=True,
+                              env=dict(os.environ, MALLOC_CONF=conf)).stderr
+
     def test_at_exit(self):
-        done = subprocess.run([PROGRAM, "Jmda"], capture_output=True, text=True, timeout=60, check=True,
-                              env=dict(os.environ, MALLOC_CONF="stats_print:true"))
-        self.assertIn("___ Begin jemalloc statistics ___", done.stderr)
-        self.assertEqual(done.stderr.count("--- End jemalloc statistics ---"), 1)
+        text = self.at_exit("stats_print:true")
+        self.assertIn("___ Begin jemalloc statistics ___", text)
+        self.assertEqual(text.count("--- End jemalloc statistics ---"), 1)
+
+    def test_letters_at_exit(self):
+        top = json.loads(self.at_exit("stats_print:true,stats_print_opts:Jgmda"))
+        self.assertEqual(list(top["jemalloc"]), ["stats"])
+        self.assertEqual(self.at_exit("stats_print_opts:Jgmda"), "")
 
 
 class OpenMetrics(unittest.TestCase):
