@@ -6,7 +6,8 @@ Redis asks jemalloc for its numbers (INFO memory, MEMORY STATS, MEMORY MALLOC-ST
 memory (MEMORY PURGE), starts its helper threads, and moves objects together when the numbers and
 experimental.utilization.query say that it pays (active defragmentation). The answers must make sense; the
 data must survive; and fragmentation must come down. With Debian's libjemalloc.so.2 the same is done
-first, to see that the test asks what jemalloc fulfils.
+first, to see that the test asks what jemalloc fulfils. Debian's own redis-server, which is linked to
+libjemalloc.so.2, runs with ours in its place.
 
 Source and build are kept in FOLDER.
 """
@@ -92,9 +93,9 @@ def build(folder, library, include):
 class Redis:
     """A running server with one client."""
 
-    def __init__(self, server, library, scratch, *options):
+    def __init__(self, server, environment, scratch, *options):
         path = os.path.join(scratch, "sock")
-        environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", "LD_PRELOAD": library}
+        environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", **environment}
         self.log = open(os.path.join(scratch, "log"), "w+b")
         self.process = subprocess.Popen(
             [server, "--port", "0", "--unixsocket", path, "--dir", scratch, "--save", "",
@@ -179,7 +180,7 @@ def defragment(redis, patience=16):
 
 def examine(server, library):
     with tempfile.TemporaryDirectory(prefix="ashlar-redis-") as scratch:
-        redis = Redis(server, library, scratch, "--jemalloc-bg-thread", "yes")
+        redis = Redis(server, {"LD_PRELOAD": library}, scratch, "--jemalloc-bg-thread", "yes")
         try:
             check_numbers(redis)
             full = churn(redis)
@@ -210,6 +211,26 @@ def examine(server, library):
             redis.stop()
 
 
+def replace(library):
+    """Debian's binary with our library found first."""
+    server = find_program("redis-server")
+    if server is None:
+        skip("missing Debian package: redis-server")
+    with tempfile.TemporaryDirectory(prefix="ashlar-redis-") as scratch:
+        redis = Redis(server, {"LD_LIBRARY_PATH": os.path.dirname(library)}, scratch)
+        try:
+            with open("/proc/%d/maps" % redis.process.pid, encoding="utf-8") as file:
+                mapped = {line.split()[-1] for line in file if "libjemalloc" in line}
+            check(mapped == {os.path.realpath(library)}, "libraries: %s" % mapped)
+            churn(redis)
+            check(redis.call("MEMORY", "PURGE") == b"OK", "MEMORY PURGE")
+            info = check_numbers(redis)
+            check("arenas[0]:" in redis.call("MEMORY", "MALLOC-STATS").decode(), "MEMORY MALLOC-STATS")
+            print("%s, Debian's binary: %s used" % (info["mem_allocator"], info["used_memory_human"]))
+        finally:
+            redis.stop()
+
+
 def main():
     folder, library, include = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
@@ -220,6 +241,7 @@ def main():
         skip("missing Debian package: libjemalloc2")
     examine(server, jemalloc.group(1))
     examine(server, library)
+    replace(library)
 
 
 if __name__ == "__main__":
