@@ -19,7 +19,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
     foreach(source IN LISTS ASHLAR_SOURCES_BASE ASHLAR_SOURCES_OS ASHLAR_SOURCES_OPT
             ASHLAR_SOURCES_META ASHLAR_SOURCES_STATS ASHLAR_SOURCES_CTL ASHLAR_SOURCES_REPORT
             ITEMS api/init.c api/fork.c
-            pages/purge.c pages/region.c pages/map.c pages/decay.c heap/arenas.c heap/large.c cache/depot.c cache/thread.c cache/event.c cache/magazine.c alloc/foreign.c)
+            pages/purge.c pages/pages.c pages/region.c pages/map.c pages/decay.c heap/arenas.c heap/large.c cache/depot.c cache/thread.c cache/event.c cache/magazine.c alloc/foreign.c)
         set_source_files_properties("${PROJECT_SOURCE_DIR}/src/${source}" PROPERTIES
             COMPILE_OPTIONS -Os)
     endforeach()

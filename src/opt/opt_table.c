@@ -383,13 +383,29 @@ const char *opt_string(const struct opts *from, const struct opt_row *row) {
     return word != NULL ? word : "";
 }
 
+/* The rows' defaults that are not zero, once more, so that a process whose options nobody sets does not
+ * touch the table. */
+static const struct opts defaults = {
+    .dirty_decay_ms = 10000,
+    .mutex_max_spin = 100,
+    .stats_interval = -1,
+    .lg_tcache_nslots_mul = 1,
+    .tcache_max = 32768,
+    .lg_extent_max_active_fit = 6,
+    .max_background_threads = 4,
+    .calloc_madvise_threshold = CALLOC_PURGE_MIN,
+    .narenas_ratio = 2 * OPT_FIXED_ONE,
+    .tcache_nslots_small_min = 16,
+    .tcache_nslots_small_max = NSLOTS_MAX,
+    .zero_realloc = ZERO_REALLOC_FREE,
+    .background_thread = BACKGROUND_AUTO,
+    .tcache = true,
+    .retain = true,
+    .disable_large_size_classes = true,
+};
+
 void opts_set_defaults(struct opts *to) {
-    memset(to, 0, sizeof(*to));
-    for (size_t i = 0; i < opt_nrows; i++) {
-        if ((opt_rows[i].flags & OPT_OTHER_NAME) == 0) {
-            opt_store(to, &opt_rows[i], opt_rows[i].value);
-        }
-    }
+    *to = defaults;
 }
 
 /* ---- values as text ---------------------------------------------------------------------------- */

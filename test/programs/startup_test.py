@@ -29,7 +29,9 @@ from harness import Comparison, check, need_programs
 
 RUNS = 15
 MAX_KIB = 150  # private to the process
-MAX_OWN_KIB = 240  # with the code of the library, which processes share
+# With the code of the library, which processes share. Of that 64 KiB are needed, but the kernel maps what
+# lies around in its page cache, in pieces as large as it happened to read the file.
+MAX_OWN_KIB = 340
 MAX_CALLS = 12
 
 

@@ -218,6 +218,21 @@ static void test_written(void **state) {
     expect_written("prof_prefix", 0, "jeprof");
 }
 
+/* What a process begins with is what the rows say. */
+static void test_defaults_of_rows(void **state) {
+    (void)state;
+    struct opts set;
+    struct opts rows;
+    opts_set_defaults(&set);
+    memset(&rows, 0, sizeof(rows));
+    for (size_t i = 0; i < opt_nrows; i++) {
+        if ((opt_rows[i].flags & OPT_OTHER_NAME) == 0) {
+            opt_store(&rows, &opt_rows[i], opt_rows[i].value);
+        }
+    }
+    assert_memory_equal(&set, &rows, sizeof(set));
+}
+
 /* The documented defaults, spelled out a second time on purpose. */
 static void test_defaults(void **state) {
     (void)state;
@@ -284,6 +299,7 @@ int main(void) {
         cmocka_unit_test(test_no_field),
         cmocka_unit_test(test_written),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_defaults_of_rows),
         cmocka_unit_test(test_accepted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
