@@ -64,14 +64,15 @@ static NOINLINE void free_small(void *p, unsigned byte) {
 }
 
 bool slow_cache(struct thread *cache, unsigned class, void *p) {
+    unsigned tick = 0;
     if (!cache_push(&cache->active[class], p)) {
-        bool fits = exchange_make_room(cache, class, p) && cache_push(&cache->active[class], p);
-        event_tick(cache, 1);
-        if (!fits) {
+        if (!exchange_make_room(cache, class, p) || !cache_push(&cache->active[class], p)) {
             return false;
         }
+        tick = 1;
     }
     thread_count_armed(cache, 0, sizeclasses[class].size);
+    event_tick(cache, tick); /* last, since anything may happen here */
     return true;
 }
 
@@ -84,6 +85,9 @@ void slow_free_small_uncached(struct thread *thread, unsigned class, void *p) {
         thread_count(thread, 0, size);
     }
     arena_drain(class, &p, 1);
+    if (thread != NULL) {
+        event_tick(thread, 1);
+    }
 }
 
 static NOINLINE void free_for(void *p, const char *call) {

@@ -46,6 +46,7 @@ void *slow_malloc_from(struct thread *thread, struct arena *arena, unsigned clas
     atomic_fetch_add_explicit(&arena->merged_requests[class], 1, memory_order_relaxed);
     thread_count(thread, sizeclasses[class].size, 0);
     slow_dress(object, sizeclasses[class].size);
+    event_tick(thread, 1);
     return object;
 }
 
@@ -64,6 +65,7 @@ NOINLINE void *slow_malloc(unsigned class) {
         return slow_malloc_from(thread, thread->arena, class);
     }
     struct cache_bin *bin = &thread->active[class];
+    unsigned tick = 0;
     void *object = cache_pop(bin); /* it may be the shadow's, or brought by setting the thread up */
     if (object == NULL) {
         follow_cpu(thread);
@@ -71,12 +73,13 @@ NOINLINE void *slow_malloc(unsigned class) {
             return slow_malloc_from(thread, thread->arena, class);
         }
         object = cache_pop(bin);
-        event_tick(thread, 1);
+        tick = 1;
     }
     thread_count_armed(thread, sizeclasses[class].size, 0);
     if (unlikely(--bin->left < 0)) {
         return slow_event(object, class);
     }
+    event_tick(thread, tick); /* last, since anything may happen here */
     return object;
 }
 
@@ -92,7 +95,6 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
     if (unlikely(request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
         return slow_no_memory();
     }
-    event_tick(thread, EVENT_LARGE_WEIGHT);
     if (alignment == 1 && request <= LARGE_CACHED_MAX && thread != &gone_thread) {
         counter_add(&thread->large.tally.misses, 1);
     }
@@ -110,6 +112,7 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
     if (!zero && unlikely(opts.junk != JUNK_OFF)) {
         slow_dress(object, usable);
     }
+    event_tick(thread, EVENT_LARGE_WEIGHT);
     return object;
 }
 

@@ -101,6 +101,10 @@ static bool start(void) {
     return done;
 }
 
+static void print_at_interval(void) {
+    report_print(NULL, NULL, NULL);
+}
+
 const struct upcalls upcalls = {
     .message = message,
     .start = start,
@@ -108,6 +112,7 @@ const struct upcalls upcalls = {
     .leave_hook = thread_leave_hook,
     .in_hook = thread_in_hook,
     .unused = background_notice,
+    .report = print_at_interval,
 };
 
 static void print_statistics(void) {

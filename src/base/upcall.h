@@ -22,6 +22,8 @@ struct upcalls {
     bool (*in_hook)(void);
     /* An arena has more unused memory than purge_alarm says, or (again) a decay curve changed. */
     void (*unused)(struct pages *pages, bool again);
+    /* Another stats_interval bytes have been allocated. */
+    void (*report)(void);
 };
 extern const struct upcalls upcalls;
 

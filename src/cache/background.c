@@ -220,7 +220,10 @@ static bool start_one_locked(void) {
     atomic_store_explicit(&helper->state, AWAKE, memory_order_relaxed);
     atomic_store_explicit(&helper->exists, 1, memory_order_relaxed);
     set_nhelpers_locked(k + 1);
-    if (os_start_thread(help, helper)) {
+    void *self = thread_enter_hook(); /* what this allocates is no event */
+    bool started = os_start_thread(help, helper);
+    thread_leave_hook(self);
+    if (started) {
         poke_all(); /* arenas change hands */
         return true;
     }
@@ -333,10 +336,15 @@ void background_thread_ended(unsigned n) {
     }
 }
 
+static size_t largest(void) {
+    return opts.max_background_threads < BACKGROUND_MAX ? opts.max_background_threads
+                                                        : BACKGROUND_MAX;
+}
+
 void background_init(void) {
     lock_acquire(&background_lock);
     atomic_store_explicit(&mode, opts.background_thread, memory_order_relaxed);
-    atomic_store_explicit(&most, (unsigned)opts.max_background_threads, memory_order_relaxed);
+    atomic_store_explicit(&most, (unsigned)largest(), memory_order_relaxed);
     if (opts.background_thread == BACKGROUND_TRUE) {
         atomic_store_explicit(&home, os_process_id(), memory_order_relaxed);
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
@@ -377,7 +385,7 @@ size_t background_max(void) {
 }
 
 bool background_set_max(size_t n) {
-    if (n < 1 || n > opts.max_background_threads) {
+    if (n < 1 || n > largest()) {
         return false;
     }
     lock_acquire(&background_lock);

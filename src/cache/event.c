@@ -57,6 +57,12 @@ void event_poll(void) {
     if (unlikely(atomic_load_explicit(&background_wanted, memory_order_relaxed))) {
         background_start();
     }
+    struct thread *thread = this_thread;
+    if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0) &&
+        thread != &boot_thread && thread != &gone_thread) {
+        thread_events_run(thread);
+        event_hasten(); /* look in every slow operation */
+    }
     if (config_debug) {
         arenas_check();
     }

@@ -9,6 +9,7 @@
 #define ASHLAR_CACHE_EVENT_H
 
 #include "cache/thread.h"
+#include "cache/thread_event.h"
 
 /* A large object costs as much as some exchanges of magazines. */
 enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64, EVENT_LARGE_WEIGHT = 2 };
@@ -17,8 +18,14 @@ enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64, EVENT_LARGE_WEIGHT = 2 };
 static inline void event_arm(struct thread *thread, unsigned class) {
     struct cache_bin *bin = &thread->active[class];
     thread->requests[class] += (uint64_t)((int64_t)bin->armed - bin->left);
-    bin->armed = EVENT_REQUESTS;
-    bin->left = EVENT_REQUESTS;
+    bin->armed = 0;
+    bin->left = 0;
+    int32_t left = EVENT_REQUESTS;
+    if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0)) {
+        left = thread_events_countdown(thread, class, left);
+    }
+    bin->armed = left;
+    bin->left = left;
 }
 
 /* Reads the clock and does what is due. What is called may allocate, and so use any bin. */

@@ -119,10 +119,12 @@ void thread_set_up(struct thread *thread, struct arena *arena) {
     thread->caching = opts.tcache;
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(thread, class);
-        thread->bins[class].left = 0;
-        thread->bins[class].armed = 0;
+        thread->bins[class].left = EVENT_REQUESTS;
+        thread->bins[class].armed = EVENT_REQUESTS;
         thread->lg_want[class] = 1;
-        event_arm(thread, class);
+    }
+    if (atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0) {
+        thread->ticks = EVENT_TICKS; /* it learns of events at once */
     }
     slots_by_options(thread->chosen_slots);
     size_t max = opts.tcache_max < SIZECLASS_MAX ? opts.tcache_max : SIZECLASS_MAX;
@@ -218,6 +220,7 @@ static void thread_ends(void *value) {
         return;
     }
     this_thread = &gone_thread;
+    thread_events_end(thread);
     retire(thread);
     arenas_unbind(thread->arena);
     thread_unregister(thread);

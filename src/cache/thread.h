@@ -21,6 +21,7 @@
 
 #include "cache/large_cache.h"
 #include "cache/magazine.h"
+#include "cache/thread_event.h"
 #include "heap/arena.h"
 
 static_assert(NCLASSES <= (int)MAP_MANUAL,
@@ -65,6 +66,7 @@ struct thread {
     uint64_t peak_base;
     struct large_cache large;  /* runs of large objects (large_cache.h) */
     struct list registry_link; /* guarded by threads_lock */
+    struct thread_events events;
 };
 
 extern TLS_INITIAL_EXEC struct thread *this_thread;
