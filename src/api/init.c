@@ -16,6 +16,7 @@
 #include "cache/background.h"
 #include "cache/depot.h"
 #include "cache/thread.h"
+#include "cache/thread_event.h"
 #include "ctl/ctl.h"
 #include "heap/arenas.h"
 #include "opt/opt.h"
@@ -76,6 +77,9 @@ static bool start_locked(void) {
     snapshot_locks[MUTEX_CTL] = &ctl_lock;
     snapshot_locks[MUTEX_BACKGROUND_THREAD] = &background_lock;
     background_init();
+    if (opts.stats_interval >= 0) {
+        thread_event_report_every((uint64_t)(opts.stats_interval > 0 ? opts.stats_interval : 1));
+    }
     fork_register();
     return true;
 }
@@ -102,7 +106,7 @@ static bool start(void) {
 }
 
 static void print_at_interval(void) {
-    report_print(NULL, NULL, NULL);
+    report_print(NULL, NULL, opts.stats_interval_opts);
 }
 
 const struct upcalls upcalls = {

@@ -81,6 +81,7 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_PACTIVEP] = ctl_pactivep,
     [DO_BATCH_ALLOC] = ctl_batch_alloc,
     [DO_SAFETY_CHECK_ABORT] = ctl_safety_check_abort,
+    [DO_THREAD_EVENT] = ctl_thread_event,
 };
 
 /* ---- paths ------------------------------------------------------------------------------------- */

@@ -61,6 +61,11 @@ int ctl_batch_alloc(struct ctl_call *c) {
     return 0;
 }
 
+int ctl_thread_event(struct ctl_call *c) {
+    const struct ctl_thread_event *event = &c->in->event;
+    return thread_event_add(event->call, event->interval, event->is_alloc_only) ? 0 : EINVAL;
+}
+
 int ctl_safety_check_abort(struct ctl_call *c) {
     atomic_store_explicit(&fatal_hook, c->in->hook, memory_order_release);
     return 0;

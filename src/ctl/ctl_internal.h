@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/config.h"
+#include "cache/thread_event.h"
 #include "ctl/ctl.h"
 #include "opt/opt.h"
 
@@ -31,6 +32,7 @@ enum ctl_type {
     CTL_INDEX_OF_POINTER, /* in: a pointer; out: an unsigned */
     CTL_CONFIG,           /* in: a struct ctl_arena_config; out: an unsigned */
     CTL_BATCH,            /* in: a struct ctl_batch; out: a size_t */
+    CTL_THREAD_EVENT,     /* in: a struct ctl_thread_event */
     CTL_OWN_SIZES,        /* the function looks at the sizes itself */
     CTL_NTYPES,
 };
@@ -164,6 +166,7 @@ enum ctl_function_id {
     DO_PACTIVEP,
     DO_BATCH_ALLOC,
     DO_SAFETY_CHECK_ABORT,
+    DO_THREAD_EVENT,
     CTL_NFUNCTIONS,
 };
 
@@ -222,6 +225,13 @@ struct ctl_batch {
     int flags;
 };
 
+/* What experimental.hooks.thread_event is given. */
+struct ctl_thread_event {
+    thread_event_call *call;
+    uint64_t interval;
+    bool is_alloc_only;
+};
+
 union ctl_value {
     bool b;
     unsigned u;
@@ -234,6 +244,7 @@ union ctl_value {
     void *pointer;
     void (*hook)(const char *text);
     struct ctl_batch batch;
+    struct ctl_thread_event event;
     struct ctl_arena_config config; /* `hooks` is where `pointer` is */
 };
 
@@ -299,7 +310,7 @@ ctl_function ctl_background_thread, ctl_max_background_threads, ctl_background_n
 /* ---- ctl_experimental.c ---- */
 
 ctl_function ctl_utilization, ctl_utilization_batch, ctl_pactivep, ctl_batch_alloc,
-    ctl_safety_check_abort;
+    ctl_thread_event, ctl_safety_check_abort;
 
 /* Arenas that exist, or will when threads need them, have numbers below. */
 unsigned ctl_arenas_end(void);

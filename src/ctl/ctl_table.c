@@ -631,6 +631,11 @@ static const struct ctl_row hooks[] = {
     {"safety_check_abort", CTL_POINTER, W | EXPERIMENTAL, DO_SAFETY_CHECK_ABORT, 0, CTL_HELP(
      "`void (*)(const char *)`: gets the last line of a process that must end because of a misuse, "
      "instead of stderr; NULL restores that. The process ends when the function returns.")},
+    {"thread_event", CTL_THREAD_EVENT, W | EXPERIMENTAL, DO_THREAD_EVENT, 0, CTL_HELP(
+     "`struct {void (*call)(bool is_alloc, uint64_t allocated, uint64_t deallocated); uint64_t "
+     "interval; bool is_alloc_only;}`: in every thread, call() is made with its counters after so many "
+     "bytes that it allocated, and unless is_alloc_only, that it freed; late by one interval at most, "
+     "and frees when memory is allocated or a cache is full. There are four; they stay.")},
 };
 
 static const struct ctl_row prof_recent[] = {
@@ -704,6 +709,7 @@ const struct ctl_type_sizes ctl_types[CTL_NTYPES] = {
     [CTL_INDEX_OF_POINTER] = {sizeof(unsigned), sizeof(void *)},
     [CTL_CONFIG] = {sizeof(unsigned), sizeof(struct ctl_arena_config)},
     [CTL_BATCH] = {sizeof(size_t), sizeof(struct ctl_batch)},
+    [CTL_THREAD_EVENT] = {0, sizeof(struct ctl_thread_event)},
     [CTL_OWN_SIZES] = {0, 0},
 };
 

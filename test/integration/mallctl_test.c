@@ -894,6 +894,46 @@ static void hook(const char *text) {
     fflush(stdout);
 }
 
+struct thread_event {
+    void (*call)(bool is_alloc, uint64_t allocated, uint64_t deallocated);
+    uint64_t interval;
+    bool is_alloc_only;
+};
+
+static _Thread_local unsigned ncalls;
+
+/* A call may ask, and allocate. */
+static void on_event(bool is_alloc, uint64_t allocated, uint64_t deallocated) {
+    uint64_t now = 0;
+    size_t size = sizeof(now);
+    EXPECT(is_alloc, "a call for freed bytes");
+    EXPECT(t_mallctl("thread.allocated", &now, &size, NULL, 0) == 0 && now == allocated,
+           "%zu, not %zu", (size_t)now, (size_t)allocated);
+    EXPECT(deallocated <= allocated, "freed more than allocated");
+    t_free(t_malloc(10));
+    ncalls++;
+}
+
+static void test_thread_event(void **state) {
+    (void)state;
+    enum { INTERVAL = 100000, TIMES = 50 };
+    static const char *const name = "experimental.hooks.thread_event";
+    struct thread_event event = {on_event, 0, true};
+    assert_int_equal(t_mallctl(name, NULL, NULL, &event, sizeof(event)), EINVAL);
+    event.interval = INTERVAL;
+    assert_int_equal(t_mallctl(name, NULL, NULL, &event, sizeof(event) - 1), EINVAL);
+    assert_int_equal(t_mallctl(name, NULL, NULL, &event, sizeof(event)), 0);
+    for (unsigned i = 0; i < TIMES * INTERVAL / 1000; i++) {
+        t_free(t_malloc(1000));
+    }
+    assert_in_range(ncalls, TIMES - 1, TIMES * 11 / 10);
+    event.interval = UINT64_MAX;
+    for (unsigned i = 1; i < 4; i++) {
+        assert_int_equal(t_mallctl(name, NULL, NULL, &event, sizeof(event)), 0);
+    }
+    assert_int_equal(t_mallctl(name, NULL, NULL, &event, sizeof(event)), EINVAL);
+}
+
 static int part_misuse(void) {
     void (*function)(const char *) = hook;
     EXPECT(t_mallctl("experimental.hooks.safety_check_abort", NULL, NULL, &function,
@@ -945,6 +985,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_background),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_safety_hook),
+        cmocka_unit_test(test_thread_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,15 @@ static int part_realloc_zero(void) {
 
 /* Touches and frees a lot, keeps allocating for 0.6 s, which drives decay, and says what is still
  * resident. */
+static int part_allocate(void) {
+    for (size_t sum = 0; sum < 64 * MIB; sum += 4096) {
+        void *p = hide_pointer(t_malloc(4096));
+        EXPECT(p != NULL, "malloc");
+        t_free(p);
+    }
+    return 0;
+}
+
 static int part_decay(void) {
     enum { COUNT = 64, ROUNDS = 30, BUSY = 20000 };
     unsigned char *objects[COUNT];
@@ -219,6 +228,7 @@ static const struct part parts[] = {
     {"bad-alignment", part_bad_alignment},
     {"realloc-zero", part_realloc_zero},
     {"decay", part_decay},
+    {"allocate", part_allocate},
 };
 
 static int play_part(const char *name) {
@@ -446,16 +456,32 @@ static void test_stats_print(void **state) {
     expect_done("nothing", "stats_print:false");
 }
 
+/* A report after so many bytes, with the parts asked for. */
+static void test_stats_interval(void **state) {
+    (void)state;
+    child_run("allocate", "stats_interval:4194304,stats_interval_opts:gmdablxeh", &result);
+    assert_true(child_exited(&result, 0));
+    unsigned n = 0;
+    for (const char *at = result.err; (at = strstr(at, "___ Begin jemalloc")) != NULL; at++) {
+        n++;
+    }
+    assert_in_range(n, 15, 17); /* 64 MiB */
+    assert_null(strstr(result.err, "arenas[0]"));
+    child_run("allocate", NULL, &result);
+    assert_null(strstr(result.err, "___ Begin jemalloc"));
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
         return play_part(argv[2]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_input),     cmocka_unit_test(test_unknown_key),
-        cmocka_unit_test(test_abort_conf),    cmocka_unit_test(test_confirm_conf),
-        cmocka_unit_test(test_zero_and_junk), cmocka_unit_test(test_xmalloc),
-        cmocka_unit_test(test_zero_realloc),  cmocka_unit_test(test_every_option_works),
-        cmocka_unit_test(test_decay_times),   cmocka_unit_test(test_stats_print),
+        cmocka_unit_test(test_bad_input),      cmocka_unit_test(test_unknown_key),
+        cmocka_unit_test(test_abort_conf),     cmocka_unit_test(test_confirm_conf),
+        cmocka_unit_test(test_zero_and_junk),  cmocka_unit_test(test_xmalloc),
+        cmocka_unit_test(test_zero_realloc),   cmocka_unit_test(test_every_option_works),
+        cmocka_unit_test(test_decay_times),    cmocka_unit_test(test_stats_print),
+        cmocka_unit_test(test_stats_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

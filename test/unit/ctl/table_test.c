@@ -204,7 +204,7 @@ static const char *type_text(enum ctl_type type) {
         [CTL_U32] = "uint32_t",    [CTL_U64] = "uint64_t",  [CTL_I64] = "int64_t",
         [CTL_SIZE] = "size_t",     [CTL_SSIZE] = "ssize_t", [CTL_STRING] = "string",
         [CTL_POINTER] = "pointer", [CTL_OWN_SIZES] = "own", [CTL_INDEX_OF_POINTER] = "index",
-        [CTL_CONFIG] = "own",      [CTL_BATCH] = "own",
+        [CTL_CONFIG] = "own",      [CTL_BATCH] = "own",     [CTL_THREAD_EVENT] = "own",
     };
     return texts[type];
 }
