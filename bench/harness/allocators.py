@@ -31,7 +31,7 @@ class Allocator:
         self.version = version
 
     def describe(self):
-        return {"name": self.name, "preload": self.preload, "version": self.version}
+        return {"name": self.name, "preload": os.path.basename(self.preload), "version": self.version}
 
 
 def package_version(path):
