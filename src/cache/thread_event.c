@@ -133,7 +133,7 @@ int32_t thread_events_countdown(struct thread *thread, unsigned class, int32_t m
         next = at != 0 && at < next ? at : next;
     }
     uint64_t left = next > allocated ? next - allocated : 0;
-    uint64_t requests = left / (NCLASSES * sizeclasses[class].size);
+    uint64_t requests = left / ((uint64_t)NCLASSES * sizeclasses[class].size);
     return requests < (uint64_t)most ? (int32_t)requests : most;
 }
 
