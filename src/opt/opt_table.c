@@ -444,7 +444,7 @@ static struct opt_text text_of(const struct opts *from, const struct opt_row *ro
 void opt_write(struct fmt *out, const struct opt_row *row, const struct opts *from) {
     if (row->kind == OPT_RANGES || row->kind == OPT_LETTERS || row->kind == OPT_TEXT) {
         struct opt_text value = text_of(from, row);
-        fmt_strn(out, value.text, value.length);
+        fmt_strn(out, value.length != 0 ? value.text : "", value.length);
         return;
     }
     int64_t value = opt_number(from, row);
