@@ -151,7 +151,7 @@ NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
     }
     thread_count(thread, usable, 0);
     event_tick(thread, 1);
-    return zero ? memset(object, 0, usable) : object;
+    return zero ? large_clear(object, usable) : object;
 }
 
 COLD void *slow_event(void *object, unsigned class) {

@@ -14,6 +14,7 @@
 #include "alloc/fast.h"
 #include "alloc/object.h"
 #include "api/override_cxx.h"
+#include "opt/opt.h"
 #include "os/fatal.h"
 
 typedef void new_handler(void);
@@ -31,6 +32,9 @@ static void *try_new(size_t size, size_t alignment) {
 /* The loop the C++ standard prescribes (new.delete.single). A handler may throw: through this frame,
  * or, for the nothrow forms, up to here. NULL: there is no handler, or it threw. */
 static COLD void *new_slow(size_t size, size_t alignment, bool nothrow) {
+    if (opts.experimental_infallible_new) {
+        fatal("operator new: out of memory (experimental_infallible_new:true)");
+    }
     for (;;) {
         new_handler *handler = get_new_handler != NULL ? get_new_handler() : NULL;
         if (handler == NULL) {

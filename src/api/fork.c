@@ -16,6 +16,7 @@
 #include "heap/arenas.h"
 #include "meta/meta.h"
 #include "meta/pool.h"
+#include "os/fatal.h"
 #include "stats/snapshot.h"
 
 typedef void lock_action(struct lock *lock);
@@ -120,5 +121,7 @@ static void after_in_child(void) {
 }
 
 void fork_register(void) {
-    pthread_atfork(before, after_in_parent, after_in_child);
+    if (pthread_atfork(before, after_in_parent, after_in_child) != 0) {
+        warn("no memory to prepare for fork: children of this process may hang");
+    }
 }

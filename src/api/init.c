@@ -68,6 +68,8 @@ static void read_options(void) {
 /* May be called again after it failed for want of memory; what was done is not done twice. */
 static bool start_locked(void) {
     read_options();
+    atomic_store_explicit(&warnings_abort, opts.abort, memory_order_relaxed);
+    atomic_store_explicit(&lock_max_spin, opts.mutex_max_spin, memory_order_relaxed);
     size_t page = os_page_size();
     purge_page_size = opts.page_size > page ? opts.page_size : page;
     if (!map_init() || !arenas_init() || !threads_init()) {

@@ -59,8 +59,11 @@ static unsigned default_narenas(unsigned ncpus) {
     case PERCPU_PHYSICAL:
         return (ncpus + 1) / 2;
     default:
-        return ncpus == 1 ? 1 : 2 * ncpus;
+        break;
     }
+    uint64_t n = ((uint64_t)ncpus * opts.narenas_ratio + OPT_FIXED_ONE / 2) / OPT_FIXED_ONE;
+    n = n < ARENAS_MAX ? n : ARENAS_MAX - 1;
+    return ncpus == 1 || n == 0 ? 1 : (unsigned)n;
 }
 
 /* Asking for the CPUs costs system calls, so it waits until a second thread appears. */

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "opt/opt.h"
 #include "os/fatal.h"
 #include "os/os.h"
 #include "pages/hooked.h"
@@ -21,7 +22,17 @@ enum {
 
 static _Atomic unsigned nmoves;
 
+/* The option disable_large_size_classes: four sizes per doubling. */
+static COLD size_t class_size(size_t request) {
+    size_t size = request <= SIZECLASS_MAX ? sizeclasses[sizeclass_of(request)].size
+                                           : lextent_size(lextent_index(request));
+    return size <= PTRDIFF_MAX ? size : request;
+}
+
 size_t large_round(size_t request) {
+    if (unlikely(!opts.disable_large_size_classes)) {
+        request = class_size(request);
+    }
     return round_up(request, purge_page_size);
 }
 
@@ -31,6 +42,17 @@ size_t large_usable_for(size_t request) {
 
 static size_t granules_of(size_t usable) {
     return div_round_up(usable, GRANULE_SIZE);
+}
+
+/* The option calloc_madvise_threshold: used memory goes back to the system, which gives zeroed memory
+ * where the program comes to write to it. What hooks gave may not come back zeroed. */
+void *large_clear(void *object, size_t usable) {
+    bool replace = usable >= opts.calloc_madvise_threshold &&
+                   !space_is_hooked(space_of(chunk_find_at(object)));
+    if (!replace || !os_page_ops.purge(object, usable)) {
+        memset(object, 0, usable);
+    }
+    return object;
 }
 
 void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero) {
@@ -57,7 +79,7 @@ void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool ze
         object = (void *)head->base;
     }
     if (zero && !zeroed) {
-        memset(object, 0, usable);
+        large_clear(object, usable);
     }
     return object;
 }

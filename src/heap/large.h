@@ -14,6 +14,9 @@
 /* request <= PTRDIFF_MAX; alignment a power of two (1: none). NULL when there is no memory. */
 void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero);
 
+/* Zeroes a large object. Returns it. */
+void *large_clear(void *object, size_t usable);
+
 /* What a large object is, once found. */
 struct large {
     struct chunk *chunk; /* its (first) chunk; NULL: there is no such object */
@@ -35,7 +38,7 @@ bool large_move(struct large from, struct large to);
 /* p is not an object that `call` may be given: says what it looks like, and aborts. */
 _Noreturn void large_report(const char *call, const void *p);
 
-/* request rounded up to the page size in force */
+/* request rounded up to the page size in force, or to a class (option disable_large_size_classes) */
 size_t large_round(size_t request);
 /* The usable size that large_alloc(request) gives. */
 size_t large_usable_for(size_t request);

@@ -8,9 +8,16 @@
 #include "meta/meta.h"
 
 #include "base/bits.h"
+#include "opt/opt.h"
+#include "os/fatal.h"
 #include "os/os.h"
 
-enum { SMALL_MAPPING = 64 << 10, FIRST_MAPPING = 256 << 10, LARGEST_MAPPING = 8 << 20 };
+enum {
+    SMALL_MAPPING = 64 << 10,
+    FIRST_MAPPING = 256 << 10,
+    LARGEST_MAPPING = 8 << 20,
+    HUGE_PAGE = 2 << 20
+};
 
 struct lock meta_lock = {.rank = RANK_META};
 
@@ -20,17 +27,45 @@ static size_t next_mapping; /* guarded by meta_lock */
 static _Atomic size_t allocated;
 static _Atomic size_t mapped;
 
+/* A mapping of huge pages, as far as `length` has them whole. */
+static char *map_huge(size_t length) {
+    char *block = os_page_ops.map(length + HUGE_PAGE);
+    if (block == NULL) {
+        return NULL;
+    }
+    char *base = (char *)round_up((uintptr_t)block, HUGE_PAGE);
+    size_t before = (size_t)(base - block);
+    if (before != 0) {
+        os_page_ops.release(block, before);
+    }
+    os_page_ops.release(base + length, HUGE_PAGE - before);
+    static bool warned; /* guarded by meta_lock */
+    if (!os_prefer_huge_pages(base, length) && !warned) {
+        warned = true;
+        warn("the system has no huge pages (metadata_thp)");
+    }
+    return base;
+}
+
 static char *map_block(size_t length) {
-    char *block = os_page_ops.map(length);
+    bool huge = opts.metadata_thp != METADATA_THP_OFF && length >= HUGE_PAGE;
+    char *block = huge ? map_huge(length) : NULL;
+    block = block != NULL ? block : os_page_ops.map(length);
     if (block != NULL) {
         atomic_fetch_add_explicit(&mapped, length, memory_order_relaxed);
     }
     return block;
 }
 
+/* Mappings double. The first ones are small, unless they shall be huge pages. */
+static size_t next_length(void) {
+    size_t least = opts.metadata_thp == METADATA_THP_ALWAYS ? HUGE_PAGE : FIRST_MAPPING;
+    return next_mapping > least ? next_mapping : least;
+}
+
 /* What is left of the current mapping is given up: less than FIRST_MAPPING bytes. */
 static bool map_more(size_t size) {
-    size_t length = next_mapping > FIRST_MAPPING ? next_mapping : FIRST_MAPPING;
+    size_t length = next_length();
     char *block = map_block(length);
     if (block == NULL) {
         length = round_up(size, SMALL_MAPPING);

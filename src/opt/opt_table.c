@@ -24,7 +24,7 @@
 #define NARENAS_MAX 4094
 #define NSLOTS_MAX 248
 #define HUGE_PAGE (2 << 20)
-#define CALLOC_PURGE_MIN (8 << 20)
+#define CALLOC_PURGE_MIN (32 << 20)
 
 #define BOOL "false\0true"
 #define LETTERS "Jogmdablxeh"

@@ -38,14 +38,29 @@ _Noreturn void fatal_pointer(const char *call, const void *pointer, const char *
     end_with(line);
 }
 
-_Noreturn void fatal(const char *what) {
-    char line[LINE_MAX_LENGTH];
+static void compose(char line[LINE_MAX_LENGTH], const char *what) {
     struct fmt out;
-    fmt_init(&out, line, sizeof(line));
+    fmt_init(&out, line, LINE_MAX_LENGTH);
     fmt_str(&out, "<ashlar>: ");
     fmt_str(&out, what);
     fmt_str(&out, "\n");
+}
+
+_Noreturn void fatal(const char *what) {
+    char line[LINE_MAX_LENGTH];
+    compose(line, what);
     end_with(line);
+}
+
+_Atomic bool warnings_abort;
+
+void warn(const char *what) {
+    char line[LINE_MAX_LENGTH];
+    compose(line, what);
+    message_write(line);
+    if (atomic_load_explicit(&warnings_abort, memory_order_relaxed)) {
+        os_abort();
+    }
 }
 
 _Noreturn void check_failed(const char *expression, const char *file, int line_number) {

@@ -100,8 +100,10 @@ int os_seccomp_mode(void);
 /* Sleeps about so long; not a cancellation point. */
 void os_sleep_us(unsigned us);
 
-/* Small processes should not pay for a huge page with their first byte. A hint. */
+/* No huge pages there. A hint. */
 void os_avoid_huge_pages(void *address, size_t size);
+/* Huge pages wherever they fit. false: the system has none. */
+bool os_prefer_huge_pages(void *address, size_t size);
 
 /* Writes all of text to a file descriptor, as far as it can. */
 void os_write(int fd, const char *text, size_t length);

@@ -109,6 +109,16 @@ void os_avoid_huge_pages(void *address, size_t size) {
 #endif
 }
 
+bool os_prefer_huge_pages(void *address, size_t size) {
+#ifdef MADV_HUGEPAGE
+    return advise(address, size, MADV_HUGEPAGE);
+#else
+    (void)address;
+    (void)size;
+    return false;
+#endif
+}
+
 bool os_read_link(const char *path, char *buffer, size_t capacity) {
     int saved = errno;
     ssize_t length = readlink(path, buffer, capacity - 1);

@@ -11,6 +11,7 @@
 #include "base/bitset.h"
 #include "meta/meta.h"
 #include "opt/opt.h"
+#include "os/fatal.h"
 #include "os/os.h"
 #include "pages/hooked.h"
 #include "pages/pages_internal.h"
@@ -137,6 +138,18 @@ static void region_retire(struct space *space, struct region *region) {
     space->retired = region;
 }
 
+/* The option thp, for memory that was just committed. A small process should not pay for a huge page with
+ * its first byte. */
+static void advise_huge(uintptr_t base, size_t bytes, bool first) {
+    static _Atomic bool warned;
+    if (opts.thp == THP_NEVER || (opts.thp == THP_DEFAULT && first)) {
+        os_avoid_huge_pages((void *)base, bytes);
+    } else if (opts.thp == THP_ALWAYS && !os_prefer_huge_pages((void *)base, bytes) &&
+               !atomic_exchange_explicit(&warned, true, memory_order_relaxed)) {
+        warn("the system has no huge pages (thp:always)");
+    }
+}
+
 /* Commits the beginning of a new region, more than needed if the system agrees. Returns the bytes, 0
  * when it refuses. */
 static size_t commit_first(uintptr_t base, size_t bytes, size_t needed) {
@@ -165,9 +178,7 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
         os_page_ops.release(reservation, bytes + CHUNK_SIZE);
         return false;
     }
-    if (space->regions == NULL) {
-        os_avoid_huge_pages((void *)base, first);
-    }
+    advise_huge(base, first, space->regions == NULL);
     region->base = base;
     region->ncommitted = first >> LG_CHUNK;
     region->reservation = reservation;
@@ -222,6 +233,7 @@ static bool region_commit(struct space *space, struct region *region, size_t end
         }
     }
     size_t added = (target - region->ncommitted) << LG_CHUNK;
+    advise_huge(from, added, false);
     atomic_fetch_add_explicit(&space->committed_bytes, added, memory_order_relaxed);
     region->ncommitted = target;
     return true;

@@ -10,14 +10,15 @@
 #include "os/fatal.h"
 #include "os/os.h"
 
-enum { SPIN_ROUNDS = 100 };
+_Atomic int64_t lock_max_spin = 100;
 
 void lock_init(struct lock *lock, enum lock_rank rank) {
     *lock = (struct lock){.rank = (uint32_t)rank};
 }
 
 static bool spin(struct lock *lock) {
-    for (int round = 0; round < SPIN_ROUNDS; round++) {
+    int64_t rounds = atomic_load_explicit(&lock_max_spin, memory_order_relaxed);
+    for (; rounds != 0; rounds--) {
         uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
         if (word == LOCK_FREE &&
             atomic_compare_exchange_weak_explicit(&lock->word, &word, LOCK_HELD,

@@ -99,6 +99,9 @@ static inline void lock_assert_held(const struct lock *lock) {
     ASSERT(atomic_load_explicit(&lock->word, memory_order_relaxed) != LOCK_FREE);
 }
 
+/* How often a taken lock is looked at before sleeping; negative: always again. */
+extern _Atomic int64_t lock_max_spin;
+
 /* All counters begin again. The caller holds the lock. */
 void lock_forget_counts(struct lock *lock);
 

@@ -7,6 +7,7 @@
  * has none.
  */
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -278,9 +279,54 @@ void test_handler_makes_room() {
            "with little memory: wait status 0x%x", static_cast<unsigned>(status));
 }
 
+/* The handler is not called; every form ends the process with a message. */
+void test_infallible() {
+    setenv("MALLOC_CONF", "experimental_infallible_new:true", 1);
+    for (const form &f : forms) {
+        int ends[2];
+        EXPECT(pipe(ends) == 0, "pipe");
+        std::fflush(nullptr);
+        pid_t child = fork();
+        EXPECT(child >= 0, "fork");
+        if (child == 0) {
+            rlimit none = {0, 0};
+            setrlimit(RLIMIT_CORE, &none);
+            dup2(ends[1], STDERR_FILENO);
+            execl("/proc/self/exe", "test", f.name, nullptr);
+            _exit(127);
+        }
+        close(ends[1]);
+        char text[200] = "";
+        EXPECT(read(ends[0], text, sizeof(text) - 1) >= 0, "read");
+        close(ends[0]);
+        int status = 0;
+        EXPECT(waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+                   WTERMSIG(status) == SIGABRT,
+               "%s: wait status 0x%x", f.name, static_cast<unsigned>(status));
+        EXPECT(std::strcmp(text, "<ashlar>: operator new: out of memory "
+                                 "(experimental_infallible_new:true)\n") == 0,
+               "%s says %s", f.name, text);
+    }
+    unsetenv("MALLOC_CONF");
+}
+
+/* The child of test_infallible. */
+int fail_with(const char *name) {
+    std::set_new_handler(handler_that_throws);
+    for (const form &f : forms) {
+        if (std::strcmp(f.name, name) == 0) {
+            f.make(impossible(), 64);
+        }
+    }
+    return 1;
+}
+
 } // namespace
 
-int main() {
+int main(int argc, char **argv) {
+    if (argc == 2) {
+        return fail_with(argv[1]);
+    }
     test_operators_are_ours();
     test_pairs();
     test_delete_null();
@@ -288,6 +334,7 @@ int main() {
     test_no_memory();
     test_handler_makes_room();
     test_throwing_handler();
+    test_infallible();
     std::puts("operators: ok");
     return 0;
 }

@@ -86,6 +86,27 @@ static void test_sleeping(void **state) {
     assert_true(lock.slept_ns >= lock.slept_max_ns);
 }
 
+/* Without spinning everybody who meets a taken lock sleeps; with endless spinning nobody does. */
+static void test_max_spin(void **state) {
+    (void)state;
+    static const int64_t limits[] = {0, -1};
+    for (size_t k = 0; k < ARRAY_LEN(limits); k++) {
+        lock_init(&lock, RANK_META);
+        atomic_store(&lock_max_spin, limits[k]);
+        lock_acquire(&lock);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, acquire_once, NULL), 0);
+        usleep(20000);
+        assert_int_equal(lock.word, limits[k] == 0 ? LOCK_CONTENDED : LOCK_HELD);
+        lock_release(&lock);
+        pthread_join(thread, NULL);
+        assert_int_equal(lock.acquired, 2);
+        assert_int_equal(lock.slept, limits[k] == 0);
+        assert_int_equal(lock.spun, limits[k] != 0);
+    }
+    atomic_store(&lock_max_spin, 100);
+}
+
 static void test_uncontended(void **state) {
     (void)state;
     lock_init(&lock, RANK_POOL);
@@ -122,9 +143,8 @@ static void test_reset_in_child(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uncontended),
-        cmocka_unit_test(test_exclusion),
-        cmocka_unit_test(test_sleeping),
+        cmocka_unit_test(test_uncontended),    cmocka_unit_test(test_exclusion),
+        cmocka_unit_test(test_max_spin),       cmocka_unit_test(test_sleeping),
         cmocka_unit_test(test_reset_in_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

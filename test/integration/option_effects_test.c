@@ -1,0 +1,341 @@
+/*
+ * option_effects_test.c: options that change what a program can measure: sizes, caches, huge pages, what
+ * calloc does. Each test starts this program again with options and a part to play (support/child.h).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/api.h"
+#include "support/child.h"
+#include "support/hide.h"
+#include "support/report.h"
+#include "support/stress.h"
+
+#define KIB ((size_t)1024)
+#define MIB (KIB * KIB)
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The strongest source. */
+const char *t_malloc_conf_2_conf_harder = "mutex_max_spin:77";
+
+static struct child_result result;
+
+/* ---- parts ---- */
+
+static int part_narenas(void) {
+    unsigned narenas = 0;
+    size_t length = sizeof(narenas);
+    EXPECT(t_mallctl("opt.narenas", &narenas, &length, NULL, 0) == 0, "opt.narenas");
+    printf("%u\n", narenas);
+    return 0;
+}
+
+/* How many objects of some sizes the thread caches. */
+static int part_slots(void) {
+    static const size_t sizes[] = {8, 512, 1024, 2048, 14336, 16384, 32768};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        size_t n = 0;
+        size_t length = sizeof(n);
+        size_t size = sizes[i];
+        int error =
+            t_mallctl("thread.tcache.ncached_max.read_sizeclass", &n, &length, &size, sizeof(size));
+        EXPECT(error == 0, "read_sizeclass: %d", error);
+        printf("%zu ", n);
+    }
+    printf("\n");
+    return 0;
+}
+
+static int part_sources(void) {
+    int64_t spin = 0;
+    const char *text = NULL;
+    size_t length = sizeof(spin);
+    EXPECT(t_mallctl("opt.mutex_max_spin", &spin, &length, NULL, 0) == 0, "opt");
+    length = sizeof(text);
+    EXPECT(t_mallctl("opt.malloc_conf.global_var_2_conf_harder", &text, &length, NULL, 0) == 0,
+           "override");
+    printf("%d %s ", (int)spin, text);
+    EXPECT(t_mallctl("opt.malloc_conf.env_var", &text, &length, NULL, 0) == 0, "environment");
+    printf("%s\n", text);
+    return 0;
+}
+
+/* Four sizes per doubling. */
+static size_t class_of(size_t size) {
+    size_t step = 8 * KIB;
+    while (size > 8 * step) {
+        step *= 2;
+    }
+    return (size + step - 1) / step * step;
+}
+
+static void check_size(size_t size, bool classes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t wanted = classes ? class_of(size) : (size + page - 1) / page * page;
+    EXPECT(t_nallocx(size, 0) == wanted, "nallocx(%zu) is %zu", size, t_nallocx(size, 0));
+    unsigned char *p = t_malloc(size);
+    EXPECT(p != NULL && t_malloc_usable_size(p) == wanted, "usable size of %zu: %zu", size,
+           t_malloc_usable_size(p));
+    p[0] = 1;
+    p[wanted - 1] = 2;
+    unsigned char *same = t_realloc(p, wanted);
+    EXPECT(same == p && t_malloc_usable_size(p) == wanted, "realloc of %zu to %zu", size, wanted);
+    unsigned char *grown = t_realloc(p, wanted + 1);
+    EXPECT(grown != NULL && grown[0] == 1 && grown[wanted - 1] == 2, "contents of %zu", size);
+    size_t next = classes ? class_of(wanted + 1) : wanted + page;
+    EXPECT(t_malloc_usable_size(grown) == next, "grown from %zu: %zu", size,
+           t_malloc_usable_size(grown));
+    t_free(grown);
+    unsigned char *zeroed = t_calloc(1, size);
+    EXPECT(zeroed != NULL && zeroed[wanted - 1] == 0, "calloc(%zu)", size);
+    t_free(zeroed);
+}
+
+static int check_sizes(bool classes) {
+    for (size_t size = 40 * KIB; size <= 16 * MIB; size += size / 7) {
+        check_size(size - 1, classes);
+        check_size(size, classes);
+        check_size(size + 1, classes);
+    }
+    for (size_t size = 64 * KIB; size <= 16 * MIB; size *= 2) {
+        check_size(size, classes);
+        check_size(size + 1, classes);
+    }
+    if (classes) {
+        EXPECT(t_nallocx(PTRDIFF_MAX, 0) == 0 || t_nallocx(PTRDIFF_MAX, 0) >= PTRDIFF_MAX, "most");
+    }
+    printf("done\n");
+    return 0;
+}
+
+static int part_classes(void) {
+    return check_sizes(true);
+}
+
+static int part_pages(void) {
+    return check_sizes(false);
+}
+
+static size_t resident_pages(void *p, size_t size) {
+    static unsigned char present[8192];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t n = 0;
+    EXPECT(size / page <= sizeof(present) && mincore(p, size, present) == 0, "mincore");
+    for (size_t i = 0; i < size / page; i++) {
+        n += present[i] & 1;
+    }
+    return n;
+}
+
+/* Zeroed memory that was used before: all of it is resident, or none. */
+static int part_calloc(void) {
+    static const size_t sizes[] = {256 * KIB, 1 * MIB, 4 * MIB};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        void *used = hide_pointer(t_malloc(sizes[i]));
+        EXPECT(used != NULL, "malloc");
+        memset(used, 0x77, sizes[i]);
+        t_free(used);
+        unsigned char *p = hide_pointer(t_calloc(1, sizes[i]));
+        EXPECT(p == used, "another place");
+        size_t n = resident_pages(p, sizes[i]);
+        printf("%s ", n == 0                                          ? "none"
+                      : n == sizes[i] / (size_t)sysconf(_SC_PAGESIZE) ? "all"
+                                                                      : "?");
+        for (size_t at = 0; at < sizes[i]; at++) {
+            EXPECT(p[at] == 0, "byte %zu of %zu", at, sizes[i]);
+        }
+        t_free(p);
+    }
+    printf("\n");
+    return 0;
+}
+
+/* The flags hg and nh (madvise for or against huge pages) of the mapping that holds an address. */
+static void print_advice(FILE *maps, uintptr_t address) {
+    char line[512];
+    bool here = false;
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        uintptr_t begin;
+        uintptr_t end;
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2) {
+            here = address >= begin && address < end;
+        } else if (here && strncmp(line, "VmFlags:", 8) == 0) {
+            printf("%s ", strstr(line, " hg") != NULL   ? "always"
+                          : strstr(line, " nh") != NULL ? "never"
+                                                        : "default");
+            return;
+        }
+    }
+    printf("not found ");
+}
+
+/* Memory of the first step, and far beyond it. */
+static int part_thp(void) {
+    char *small = t_malloc(100);
+    char *big = t_malloc(200 * MIB);
+    EXPECT(small != NULL && big != NULL, "malloc");
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    EXPECT(maps != NULL, "smaps");
+    print_advice(maps, (uintptr_t)small);
+    rewind(maps);
+    print_advice(maps, (uintptr_t)big + 150 * MIB);
+    fclose(maps);
+    t_free(small);
+    t_free(big);
+    printf("\n");
+    return 0;
+}
+
+/* Mappings that were advised to be huge pages. */
+static int part_metadata(void) {
+    char line[512];
+    unsigned n = 0;
+    void *p = t_malloc(100);
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    EXPECT(p != NULL && maps != NULL, "smaps");
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        n += strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " hg") != NULL;
+    }
+    fclose(maps);
+    t_free(p);
+    printf("%u\n", n);
+    return 0;
+}
+
+struct part {
+    const char *name;
+    int (*play)(void);
+};
+
+static const struct part parts[] = {
+    {"narenas", part_narenas}, {"slots", part_slots},       {"sources", part_sources},
+    {"classes", part_classes}, {"pages", part_pages},       {"calloc", part_calloc},
+    {"thp", part_thp},         {"metadata", part_metadata},
+};
+
+static int play_part(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (strcmp(parts[i].name, name) == 0) {
+            return parts[i].play();
+        }
+    }
+    return 2;
+}
+
+/* ---- tests ---- */
+
+static void expect_out(const char *part, const char *conf, const char *out) {
+    child_run(part, conf, &result);
+    if (!child_exited(&result, 0) || strcmp(result.out, out) != 0 || result.err[0] != '\0') {
+        print_error("part %s with %s: %s\nstdout: %s\nstderr: %s\n", part, conf,
+                    child_status_text(&result), result.out, result.err);
+    }
+    assert_true(child_exited(&result, 0));
+    assert_string_equal(result.out, out);
+    assert_string_equal(result.err, "");
+}
+
+static unsigned narenas(const char *conf) {
+    child_run("narenas", conf, &result);
+    assert_true(child_exited(&result, 0));
+    return (unsigned)strtoul(result.out, NULL, 10);
+}
+
+static void test_narenas_ratio(void **state) {
+    (void)state;
+    unsigned ncpus = narenas("narenas_ratio:1");
+    assert_true(ncpus >= 1);
+    if (ncpus > 1 && ncpus < 1000) {
+        assert_int_equal(narenas(""), 2 * ncpus);
+        assert_int_equal(narenas("narenas_ratio:4.0"), 4 * ncpus);
+        assert_int_equal(narenas("narenas_ratio:1.5"), (3 * ncpus + 1) / 2);
+    }
+    assert_int_equal(narenas("narenas_ratio:0"), 1);
+    assert_int_equal(narenas("narenas_ratio:0.0001"), 1);
+    assert_int_equal(narenas("narenas_ratio:3.5,narenas:7"), 7);
+}
+
+static void test_slots(void **state) {
+    (void)state;
+    expect_out("slots", "", "248 120 120 56 16 16 8 \n");
+    expect_out("slots", "tcache_nslots_small_max:20", "20 20 20 20 16 16 8 \n");
+    expect_out("slots", "tcache_nslots_small_min:100", "248 120 120 100 100 16 8 \n");
+    expect_out("slots", "tcache_nslots_small_min:100,tcache_nslots_small_max:50",
+               "50 50 50 50 50 16 8 \n");
+    expect_out("slots", "tcache_nslots_large:33", "248 120 120 56 16 34 34 \n");
+    expect_out("slots", "tcache_nslots_large:2048,tcache_nslots_small_max:2048",
+               "248 120 120 56 16 248 248 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:2", "248 240 240 112 32 16 8 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:16", "248 248 248 248 248 16 8 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:-2,tcache_nslots_small_min:1",
+               "32 16 16 8 2 16 8 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:-16", "16 16 16 16 16 16 8 \n");
+    expect_out("slots", "tcache_ncached_max:8-512:10|2048-14336:0|32768-99999:9999",
+               "10 10 120 0 0 16 248 \n");
+    expect_out("slots", "tcache_ncached_max:1-99999:4|1000-1024:8,tcache_nslots_small_min:99",
+               "4 4 8 4 4 4 4 \n");
+    expect_out("slots", "tcache_max:1024", "248 120 120 0 0 0 0 \n");
+    expect_out("slots", "tcache_max:0", "248 0 0 0 0 0 0 \n");
+    expect_out("slots", "lg_tcache_max:14", "248 120 120 56 16 16 0 \n");
+}
+
+static void test_override(void **state) {
+    (void)state;
+    expect_out("sources", "mutex_max_spin:5", "77 mutex_max_spin:77 mutex_max_spin:5\n");
+}
+
+static void test_large_sizes(void **state) {
+    (void)state;
+    if (stress_address_space_is_limited()) {
+        return;
+    }
+    expect_out("pages", "", "done\n");
+    expect_out("classes", "disable_large_size_classes:false", "done\n");
+    expect_out("classes", "disable_large_size_classes:false,tcache:false", "done\n");
+}
+
+static void test_zeroing(void **state) {
+    (void)state;
+    if (stress_is_sanitized() || stress_address_space_is_limited()) {
+        return;
+    }
+    expect_out("calloc", "dirty_decay_ms:-1,calloc_madvise_threshold:0", "none none none \n");
+    expect_out("calloc", "dirty_decay_ms:-1,calloc_madvise_threshold:1048577", "all all none \n");
+    expect_out("calloc", "dirty_decay_ms:-1", "all all all \n");
+}
+
+static void test_huge_pages(void **state) {
+    (void)state;
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0 ||
+        stress_address_space_is_limited() || stress_is_sanitized()) {
+        return;
+    }
+    expect_out("thp", "", "never default \n");
+    expect_out("thp", "thp:default", "never default \n");
+    expect_out("thp", "thp:always", "always always \n");
+    expect_out("thp", "thp:never", "never never \n");
+    expect_out("metadata", "", "0\n");
+    expect_out("metadata", "metadata_thp:auto", "0\n");
+    expect_out("metadata", "metadata_thp:always", "1\n");
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
+        return play_part(argv[2]);
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_narenas_ratio), cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_override),      cmocka_unit_test(test_large_sizes),
+        cmocka_unit_test(test_zeroing),       cmocka_unit_test(test_huge_pages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
