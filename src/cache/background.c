@@ -13,6 +13,7 @@
 #include "cache/event.h"
 #include "heap/arenas.h"
 #include "opt/opt.h"
+#include "os/fatal.h"
 #include "os/os.h"
 
 static const uint64_t least_sleep_ns = 10000000;
@@ -269,8 +270,11 @@ void background_start(void) {
         return; /* somebody starts or stops them, or forks: another time */
     }
     bool done = true;
+    bool failed = false;
     while (done && nwanted() > nhelpers()) {
-        done = may_start() && start_one_locked();
+        bool may = may_start();
+        done = may && start_one_locked();
+        failed = may && !done;
     }
     if (!done) {
         atomic_store_explicit(&not_before, os_coarse_clock_ns() + retry_ns, memory_order_relaxed);
@@ -279,6 +283,9 @@ void background_start(void) {
         }
     }
     lock_release(&background_lock);
+    if (failed && mode_now() == BACKGROUND_TRUE) {
+        warn("cannot start a helper thread (background_thread:true)");
+    }
 }
 
 void background_look(uint64_t now_ns) {

@@ -6,6 +6,7 @@
 
 #include "ctl/ctl_internal.h"
 #include "heap/arenas.h"
+#include "os/os.h"
 
 int ctl_constant(struct ctl_call *c) {
     c->out.u64 = c->row->offset;
@@ -41,7 +42,7 @@ static void put_number(union ctl_value *out, enum ctl_type type, int64_t value) 
     }
 }
 
-/* The number of arenas is computed from the CPUs unless it was given; background_thread has a third
+/* Huge pages there may be none. The number of arenas is computed from the CPUs unless it was given; background_thread has a third
  * value, which does not start a thread by itself. */
 int ctl_option(struct ctl_call *c) {
     const struct opt_row *row = c->option;
@@ -49,7 +50,10 @@ int ctl_option(struct ctl_call *c) {
     if ((row->flags & OPT_NOT_BUILT) != 0) {
         return ENOENT;
     }
-    if (row->offset == offsetof(struct opts, narenas)) {
+    if (row->offset == offsetof(struct opts, thp) &&
+        strcmp(os_huge_page_mode(), "not supported") == 0) {
+        c->out.text = "not supported";
+    } else if (row->offset == offsetof(struct opts, narenas)) {
         c->out.u = arenas_limit();
     } else if (row->offset == offsetof(struct opts, background_thread)) {
         c->out.b = opts.background_thread == BACKGROUND_TRUE;

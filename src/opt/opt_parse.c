@@ -481,15 +481,15 @@ static void apply_source(struct parser *parser, const char *text) {
 
 /* What confirm_conf will be once every source is applied. */
 static bool wants_echo(const struct opt_sources *sources) {
-    const struct opt_row *row = opt_find("confirm_conf", strlen("confirm_conf"));
-    int64_t echo = row->value;
+    static const char name[] = "confirm_conf";
+    int64_t echo = false;
     for (unsigned i = 0; i < OPT_NSOURCES; i++) {
         struct parser parser = {.cursor = sources->text[i]};
         struct span key;
         struct span value;
         while (parser.cursor != NULL && next_pair(&parser, &key, &value) == STEP_PAIR) {
-            if (opt_find(key.text, key.length) == row) {
-                (void)parse_value(row, value, &echo);
+            if (key.length == sizeof(name) - 1 && memcmp(key.text, name, key.length) == 0) {
+                (void)parse_value(opt_find(name, key.length), value, &echo);
             }
             (void)skip_comma(&parser);
         }

@@ -211,6 +211,80 @@ static int part_metadata(void) {
     return 0;
 }
 
+/* Everything that can lack memory. */
+static void fail_to_allocate(unsigned how) {
+    size_t most = hide_size(PTRDIFF_MAX / 2);
+    size_t beyond = hide_size((size_t)PTRDIFF_MAX + 1);
+    void *p = t_malloc(100);
+    void *unused;
+    switch (how) {
+    case 0:
+        p = t_malloc(most);
+        break;
+    case 1:
+        p = t_malloc(beyond);
+        break;
+    case 2:
+        p = t_calloc(1, most);
+        break;
+    case 3:
+        p = t_calloc(beyond, 4);
+        break;
+    case 4:
+        p = t_realloc(p, most);
+        break;
+    case 5:
+        p = t_reallocarray(p, beyond, 4);
+        break;
+    case 6:
+        p = t_aligned_alloc(64, most);
+        break;
+    case 7:
+        (void)t_posix_memalign(&unused, 64, most);
+        break;
+    case 8:
+        p = t_memalign(4096, most);
+        break;
+    case 9:
+        p = t_valloc(most);
+        break;
+    case 10:
+        p = t_pvalloc(hide_size(SIZE_MAX - 100));
+        break;
+    case 11:
+        p = t_mallocx(most, 0);
+        break;
+    case 12:
+        p = t_mallocx(100, 62); /* aligned to 2^62 bytes */
+        break;
+    case 13:
+        p = t_rallocx(p, most, 0);
+        break;
+    /* bad alignments */
+    case 14:
+        p = t_aligned_alloc(hide_size(24), 100);
+        break;
+    case 15:
+        (void)t_posix_memalign(&unused, hide_size(4), 100);
+        break;
+    default:
+        p = t_memalign(hide_size(24), 100);
+        break;
+    }
+    hide_pointer(p);
+}
+
+enum { FAILURES = 17 };
+
+/* The part is "fail" and a number. */
+static int play_failure(const char *number) {
+    printf("before ");
+    fflush(stdout);
+    fail_to_allocate((unsigned)strtoul(number, NULL, 10));
+    printf("after\n");
+    return 0;
+}
+
 struct part {
     const char *name;
     int (*play)(void);
@@ -223,6 +297,9 @@ static const struct part parts[] = {
 };
 
 static int play_part(const char *name) {
+    if (strncmp(name, "fail", 4) == 0) {
+        return play_failure(name + 4);
+    }
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (strcmp(parts[i].name, name) == 0) {
             return parts[i].play();
@@ -328,6 +405,25 @@ static void test_huge_pages(void **state) {
     expect_out("metadata", "metadata_thp:always", "1\n");
 }
 
+static void test_xmalloc(void **state) {
+    (void)state;
+    if (stress_is_sanitized()) {
+        return; /* what cannot be allocated is another matter there */
+    }
+    for (unsigned how = 0; how < FAILURES; how++) {
+        char part[20];
+        snprintf(part, sizeof(part), "fail%u", how);
+        expect_out(part, "xmalloc:false", "before after\n");
+        child_run(part, "xmalloc:true", &result);
+        if (!child_aborted(&result)) {
+            print_error("%s: %s, %s\n", part, child_status_text(&result), result.err);
+        }
+        assert_true(child_aborted(&result));
+        assert_string_equal(result.out, "before ");
+        assert_true(child_matches(result.err, "^<ashlar>: .*(memory|alignment).*xmalloc:true"));
+    }
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
         return play_part(argv[2]);
@@ -336,6 +432,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_narenas_ratio), cmocka_unit_test(test_slots),
         cmocka_unit_test(test_override),      cmocka_unit_test(test_large_sizes),
         cmocka_unit_test(test_zeroing),       cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_xmalloc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
