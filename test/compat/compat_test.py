@@ -166,6 +166,9 @@ class CompatTest(unittest.TestCase):
     def test_sizes(self):
         self.compare_sizes("sizes", "size")
 
+    def test_large_classes(self):
+        self.compare_sizes("classes", "class")
+
     def test_calls(self):
         self.check("call", [{"call": call, "ours": ours, "theirs": theirs}
                             for call, (ours, theirs) in self.answers("calls").items()
@@ -192,6 +195,17 @@ class CompatTest(unittest.TestCase):
         names = [{key for key, _ in side} for side in (ours, theirs)]
         self.check("json", [{"key": key, "type": kind, "missing": key not in names[0],
                              "new": key not in names[1]} for key, kind in sorted(ours ^ theirs)])
+
+    def test_defaults(self):
+        """Options as they are by default, and what the library says of itself."""
+        ours, theirs = (json.loads(ask(library, "json"))["jemalloc"]
+                        for library in (ARGUMENTS.shared, self.jemalloc))
+        self.check("default", [{"section": section, "key": key, "ours": value,
+                                "theirs": theirs[section][key]}
+                               for section in ("config", "opt", "arenas")
+                               for key, value in ours[section].items()
+                               if not isinstance(value, (list, dict)) and key in theirs[section]
+                               and value != theirs[section][key]])
 
     def test_reasons_are_in_the_documentation(self):
         with open(os.path.join(ROOT, "docs/compat.md"), encoding="utf-8") as file:
