@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -285,15 +286,36 @@ static int play_failure(const char *number) {
     return 0;
 }
 
+static int part_done(void) {
+    t_free(hide_pointer(t_malloc(100)));
+    printf("done\n");
+    return 0;
+}
+
+/* "done" as a user who may have no more threads. Nobody's limits are root's. */
+static int part_no_threads(void) {
+    struct rlimit none = {0, 0};
+    struct rlimit core = {0, 0};
+    if ((geteuid() == 0 && setuid(65534) != 0) || setrlimit(RLIMIT_NPROC, &none) != 0 ||
+        setrlimit(RLIMIT_CORE, &core) != 0) {
+        printf("impossible\n");
+        return 0;
+    }
+    execl("/proc/self/exe", "test", CHILD_ARGUMENT, "done", (char *)NULL);
+    printf("impossible\n");
+    return 0;
+}
+
 struct part {
     const char *name;
     int (*play)(void);
 };
 
 static const struct part parts[] = {
-    {"narenas", part_narenas}, {"slots", part_slots},       {"sources", part_sources},
-    {"classes", part_classes}, {"pages", part_pages},       {"calloc", part_calloc},
-    {"thp", part_thp},         {"metadata", part_metadata},
+    {"narenas", part_narenas},   {"slots", part_slots},           {"sources", part_sources},
+    {"classes", part_classes},   {"pages", part_pages},           {"calloc", part_calloc},
+    {"done", part_done},         {"no-threads", part_no_threads}, {"thp", part_thp},
+    {"metadata", part_metadata},
 };
 
 static int play_part(const char *name) {
@@ -405,6 +427,26 @@ static void test_huge_pages(void **state) {
     expect_out("metadata", "metadata_thp:always", "1\n");
 }
 
+/* What does not work but can be done without: a line, or the end. */
+static void test_warning(void **state) {
+    static const char line[] = "<ashlar>: cannot start a helper thread (background_thread:true)\n";
+    (void)state;
+    if (stress_is_sanitized()) {
+        return; /* that has threads of its own */
+    }
+    child_run("no-threads", "background_thread:true,abort:false", &result);
+    if (strcmp(result.out, "impossible\n") == 0) {
+        return;
+    }
+    assert_true(child_exited(&result, 0));
+    assert_string_equal(result.out, "done\n");
+    assert_string_equal(result.err, line);
+    child_run("no-threads", "background_thread:true,abort:true", &result);
+    assert_true(child_aborted(&result));
+    assert_string_equal(result.err, line);
+    expect_out("no-threads", "background_thread:auto,abort:true", "done\n");
+}
+
 static void test_xmalloc(void **state) {
     (void)state;
     if (stress_is_sanitized()) {
@@ -432,7 +474,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_narenas_ratio), cmocka_unit_test(test_slots),
         cmocka_unit_test(test_override),      cmocka_unit_test(test_large_sizes),
         cmocka_unit_test(test_zeroing),       cmocka_unit_test(test_huge_pages),
-        cmocka_unit_test(test_xmalloc),
+        cmocka_unit_test(test_xmalloc),       cmocka_unit_test(test_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

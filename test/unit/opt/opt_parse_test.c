@@ -419,9 +419,7 @@ static void check_number_row(const struct opt_row *row) {
     check_beyond(row, value, (row->flags & OPT_CLIP) != 0, row->max);
     check_beyond(row, "18446744073709551615", (row->flags & OPT_CLIP) != 0, row->max);
     snprintf(value, sizeof(value), "%" PRId64, row->min - 1);
-    if (is_signed) {
-        check_beyond(row, value, (row->flags & OPT_RAISE) != 0, row->min);
-    } else if (row->min > 0) {
+    if (is_signed || row->min > 0) {
         check_beyond(row, value, (row->flags & OPT_RAISE) != 0, row->min);
     } else {
         check_beyond(row, value, (row->flags & OPT_CLIP) != 0, row->max); /* it wraps */
