@@ -479,6 +479,11 @@ static void apply_source(struct parser *parser, const char *text) {
     }
 }
 
+/* Most processes have nothing else, and shall not touch the code and the table that strings need. */
+static bool is_empty(const char *text) {
+    return text == NULL || *text == '\0';
+}
+
 /* What confirm_conf will be once every source is applied. */
 static bool wants_echo(const struct opt_sources *sources) {
     static const char name[] = "confirm_conf";
@@ -487,7 +492,7 @@ static bool wants_echo(const struct opt_sources *sources) {
         struct parser parser = {.cursor = sources->text[i]};
         struct span key;
         struct span value;
-        while (parser.cursor != NULL && next_pair(&parser, &key, &value) == STEP_PAIR) {
+        while (!is_empty(parser.cursor) && next_pair(&parser, &key, &value) == STEP_PAIR) {
             if (key.length == sizeof(name) - 1 && memcmp(key.text, name, key.length) == 0) {
                 (void)parse_value(opt_find(name, key.length), value, &echo);
             }
@@ -516,13 +521,21 @@ static void confirm_source(const struct opt_sources *sources, unsigned i) {
     line_end(&line);
 }
 
+static void print_value(struct line *line, const struct opt_row *row, const struct opts *from) {
+    size_t before = line->out.length;
+    opt_write(&line->out, row, from);
+    if (line->out.length == before) {
+        line_str(line, "none");
+    }
+}
+
 static void print_row(struct line *line, const struct opt_row *row, const struct opts *defaults) {
     line_str(line, "  ");
     line_str(line, row->name);
     fmt_pad(&line->out, HELP_COLUMN);
-    opt_write(&line->out, row, &opts);
+    print_value(line, row, &opts);
     line_str(line, "  (default ");
-    opt_write(&line->out, row, defaults);
+    print_value(line, row, defaults);
     line_str(line, "; accepts ");
     opt_write_accepted(&line->out, row);
     line_str(line, ")\n      ");
@@ -569,7 +582,7 @@ static bool apply_sources(const struct opt_sources *sources) {
         if (parser.echo) {
             confirm_source(sources, i);
         }
-        if (sources->text[i] != NULL) {
+        if (!is_empty(sources->text[i])) {
             apply_source(&parser, sources->text[i]);
         }
         if (opts.abort_conf && parser.failed) {

@@ -621,7 +621,7 @@ static void test_confirm_conf(void **state) {
 
 static void test_help(void **state) {
     (void)state;
-    assert_true(parse("narenas:3,help:true"));
+    assert_true(parse("narenas:3,stats_interval_opts:Jx,help:true"));
     assert_non_null(strstr(said, "MALLOC_CONF=\"key:value,key:value\"\n"));
     for (size_t i = 0; i < opt_nrows; i++) {
         char wanted[100];
@@ -634,6 +634,9 @@ static void test_help(void **state) {
     }
     assert_non_null(strstr(said, "\n  narenas                     3  (default default; accepts "
                                  "default, 1..4094)\n      Number of arenas; "));
+    assert_non_null(
+        strstr(said, "\n  stats_interval_opts         Jx  (default none; accepts letters of "));
+    assert_non_null(strstr(said, "\n  stats_print_opts            none  (default none; accepts "));
     assert_non_null(strstr(said,
                            "\n  dss                                        memory never comes "
                            "from sbrk.\n"));
