@@ -53,7 +53,7 @@ const struct opt_row opt_rows[] = {
      "threads rarely meet at the bin of a class: they exchange whole magazines."},
     {"cache_oblivious", OPT_BOOL, OPT_NO_MEANING, NONE, BOOL, 0, 1, 0,
      "large objects begin where their memory begins, and so take no page more."},
-    {"calloc_madvise_threshold", OPT_SIZE, OPT_CLIP | OPT_HIDDEN, FIELD(calloc_madvise_threshold),
+    {"calloc_madvise_threshold", OPT_SIZE, OPT_HIDDEN, FIELD(calloc_madvise_threshold),
      "", 0, SIZE_LIMIT, CALLOC_PURGE_MIN,
      "Bytes from which calloc has used memory replaced by the system instead of zeroing it."},
     {"confirm_conf", OPT_BOOL, OPT_STRICT, FIELD(confirm_conf), BOOL, 0, 1, 0,
