@@ -163,7 +163,7 @@ const struct opt_row opt_rows[] = {
      "stage, -1 never."},
     {"narenas", OPT_UNSIGNED, OPT_CLIP, FIELD(narenas), "default", 1, NARENAS_MAX, 0,
      "Number of arenas; by default computed from the CPUs the process may use."},
-    {"narenas_ratio", OPT_FIXED, OPT_HIDDEN, FIELD(narenas_ratio), "", 0, UINT32_MAX, 
+    {"narenas_ratio", OPT_FIXED, OPT_HIDDEN, FIELD(narenas_ratio), "", 0, UINT32_MAX,
      INT64_C(2) * OPT_FIXED_ONE,
      "Arenas per CPU where narenas and percpu_arena do not say how many; at least one in all."},
     {"oversize_threshold", OPT_SIZE, OPT_STRICT, FIELD(oversize_threshold), "", 0, PTRDIFF_MAX, 0,
