@@ -554,9 +554,9 @@ static void test_growth(void **state) {
 
 /* A hook that hands out memory of this allocator would ruin it, and is refused. */
 static void *stolen;
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is given */
 static void *stealing_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment,
-                            bool *zero, bool *commit, unsigned arena) {
+                            bool *zero, /* NOLINT(readability-non-const-parameter) */
+                            bool *commit, unsigned arena) {
     (void)hooks;
     (void)new_addr;
     (void)zero;
