@@ -200,14 +200,19 @@ static void free_locked(struct pages *pages, struct run *run) {
     release(pages, chunk, first, n);
 }
 
-void pages_drop_empty(struct pages *pages) {
-    lock_acquire(&pages->lock);
+static void drop_empty_locked(struct pages *pages) {
     unsigned first;
     struct chunk *chunk;
-    while ((chunk = fill_find(&pages->fill, CHUNK_GRANULES, 1, &first)) != NULL) {
+    while (pages->nempty > 0 &&
+           (chunk = fill_find(&pages->fill, CHUNK_GRANULES, 1, &first)) != NULL) {
         remove_chunk(pages, chunk);
         give(pages, chunk, 1);
     }
+}
+
+void pages_drop_empty(struct pages *pages) {
+    lock_acquire(&pages->lock);
+    drop_empty_locked(pages);
     lock_release(&pages->lock);
 }
 
@@ -416,6 +421,7 @@ struct chunk *pages_alloc_big(struct pages *pages, size_t n, size_t alignment, b
         return NULL;
     }
     lock_acquire(&pages->lock);
+    drop_empty_locked(pages); /* the one that is kept may be what the last big object ended in */
     struct chunk *head = take_chunks(pages, total, alignment);
     *zeroed = true;
     if (head != NULL && tail != 0 && !begin_tail(pages, head + whole, tail, zeroed)) {
