@@ -511,10 +511,13 @@ static const struct ctl_row stats_hpa[] = {
      "Passes that purged dirty pages.")},
     {"npurges", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
      "Ranges purged in them.")},
-    {"nhugifies", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP(
-     "Chunks turned into huge pages one by one: there is no such thing here, so none.")},
-    {"nhugify_failures", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP("The same: none.")},
-    {"ndehugifies", CTL_U64, R | EXPERIMENTAL, DO_CONSTANT, 0, CTL_HELP("The same: none.")},
+    {"nhugifies", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(nhugifies), CTL_HELP(
+     "Ranges of chunks for which the system was asked for huge pages (thp:always); all of them "
+     "with arena 0.")},
+    {"nhugify_failures", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(nhugify_failures), CTL_HELP(
+     "Ranges for which the system refused.")},
+    {"ndehugifies", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(ndehugifies), CTL_HELP(
+     "Ranges for which it was asked to use none (thp:never, and the first one).")},
     {"slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, slabs), CTL_HELP(
      "chunks cut into runs")},
     {"full_slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, full), CTL_HELP(

@@ -26,6 +26,7 @@ static char *end;           /* guarded by meta_lock */
 static size_t next_mapping; /* guarded by meta_lock */
 static _Atomic size_t allocated;
 static _Atomic size_t mapped;
+static _Atomic size_t huge_pages;
 
 /* A mapping of huge pages, as far as `length` has them whole. */
 static char *map_huge(size_t length) {
@@ -40,7 +41,9 @@ static char *map_huge(size_t length) {
     }
     os_page_ops.release(base + length, HUGE_PAGE - before);
     static bool warned; /* guarded by meta_lock */
-    if (!os_prefer_huge_pages(base, length) && !warned) {
+    if (os_prefer_huge_pages(base, length)) {
+        atomic_fetch_add_explicit(&huge_pages, length / HUGE_PAGE, memory_order_relaxed);
+    } else if (!warned) {
         warned = true;
         warn("the system has no huge pages (metadata_thp)");
     }
@@ -103,4 +106,8 @@ size_t meta_allocated_bytes(void) {
 
 size_t meta_mapped_bytes(void) {
     return atomic_load_explicit(&mapped, memory_order_relaxed);
+}
+
+size_t meta_huge_pages(void) {
+    return atomic_load_explicit(&huge_pages, memory_order_relaxed);
 }

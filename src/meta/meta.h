@@ -18,6 +18,8 @@ void *meta_alloc(size_t size);
 /* Bytes handed out by meta_alloc so far, and bytes of address space mapped for it. */
 size_t meta_allocated_bytes(void);
 size_t meta_mapped_bytes(void);
+/* Huge pages that the system was asked for, for metadata. */
+size_t meta_huge_pages(void);
 
 /* For fork (api/fork.c). */
 extern struct lock meta_lock;

@@ -138,14 +138,21 @@ static void region_retire(struct space *space, struct region *region) {
     space->retired = region;
 }
 
+struct space_advice space_advice;
+
 /* The option thp, for memory that was just committed. A small process should not pay for a huge page with
  * its first byte. */
 static void advise_huge(uintptr_t base, size_t bytes, bool first) {
-    static _Atomic bool warned;
+    _Atomic uint64_t *count = NULL;
     if (opts.thp == THP_NEVER || (opts.thp == THP_DEFAULT && first)) {
         os_avoid_huge_pages((void *)base, bytes);
-    } else if (opts.thp == THP_ALWAYS && !os_prefer_huge_pages((void *)base, bytes) &&
-               !atomic_exchange_explicit(&warned, true, memory_order_relaxed)) {
+        count = &space_advice.against;
+    } else if (opts.thp == THP_ALWAYS) {
+        bool taken = os_prefer_huge_pages((void *)base, bytes);
+        count = taken ? &space_advice.given : &space_advice.refused;
+    }
+    if (count != NULL && atomic_fetch_add_explicit(count, 1, memory_order_relaxed) == 0 &&
+        count == &space_advice.refused) {
         warn("the system has no huge pages (thp:always)");
     }
 }

@@ -54,6 +54,14 @@ struct space {
 };
 
 void space_init(struct space *space);
+
+/* Ranges for which the system was asked for huge pages, refused, or was asked to use none. */
+struct space_advice {
+    _Atomic uint64_t given;
+    _Atomic uint64_t refused;
+    _Atomic uint64_t against;
+};
+extern struct space_advice space_advice;
 /* How much to ask hooks for begins anew, without a limit. */
 void space_forget_growth(struct space *space);
 /* The space takes its regions from hooks from now on; `arena` is what they are told. */

@@ -7,6 +7,7 @@
 #include "stats/detail.h"
 
 #include "base/bitset.h"
+#include "opt/opt.h"
 
 enum { WALK_BATCH = 32, LG_PAGE_CLASS_GROUP = 2 };
 
@@ -54,10 +55,12 @@ static void add_slab(struct slabs_detail *of, const struct chunk *chunk) {
     size_t free = bits128_count(chunk->free);
     size_t dirty = bits128_count(chunk->dirty);
     size_t unclean = dirty + bits128_count(chunk->muzzy);
-    of->npageslabs_nonhuge++;
-    of->nactive_nonhuge += ((CHUNK_GRANULES - free) << LG_GRANULE) / purge_page_size;
-    of->ndirty_nonhuge += (dirty << LG_GRANULE) / purge_page_size;
-    of->nretained_nonhuge += ((free - unclean) << LG_GRANULE) / purge_page_size;
+    bool huge = opts.thp == THP_ALWAYS && space_of(chunk) == &arenas_space;
+    *(huge ? &of->npageslabs_huge : &of->npageslabs_nonhuge) += 1;
+    *(huge ? &of->nactive_huge : &of->nactive_nonhuge) +=
+        ((CHUNK_GRANULES - free) << LG_GRANULE) / purge_page_size;
+    *(huge ? &of->ndirty_huge : &of->ndirty_nonhuge) += (dirty << LG_GRANULE) / purge_page_size;
+    of->nretained_nonhuge += huge ? 0 : ((free - unclean) << LG_GRANULE) / purge_page_size;
 }
 
 static void add_cut(struct detail *detail, const struct chunk *chunk) {

@@ -286,6 +286,10 @@ static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first)
     arenas_sum_spaces(&snapshot->reserved, &committed);
     size_t tables =
         snapshot->reserved / GRANULE_SIZE + snapshot->reserved / CHUNK_SIZE * sizeof(void *);
+    first->metadata_thp = meta_huge_pages();
+    first->nhugifies = counter_read(&space_advice.given);
+    first->nhugify_failures = counter_read(&space_advice.refused);
+    first->ndehugifies = counter_read(&space_advice.against);
     first->metadata_rtree = tables;
     first->base = less(meta_allocated_bytes() + tables, others);
     first->extent_avail = gauge_read(&chunk_runs_pool.nfree);
@@ -331,20 +335,21 @@ static void merge_purges(struct purge_snapshot *to, const struct purge_snapshot 
 /* Fields that are plain sums, as offsets, all of them size_t or uint64_t. */
 #define FIELD(name) offsetof(struct arena_snapshot, name)
 static const uint16_t summed[] = {
-    FIELD(pactive),        FIELD(pdirty),
-    FIELD(pmuzzy),         FIELD(mapped),
-    FIELD(retained),       FIELD(pinned),
-    FIELD(extent_avail),   FIELD(base),
-    FIELD(internal),       FIELD(metadata_edata),
-    FIELD(metadata_rtree), FIELD(metadata_thp),
-    FIELD(tcache_bytes),   FIELD(tcache_stashed_bytes),
-    FIELD(resident),       FIELD(abandoned_vm),
-    FIELD(kept_bytes),     FIELD(kept_hits),
-    FIELD(kept_misses),    FIELD(kept_noflush),
-    FIELD(kept_flush),     FIELD(kept_overfills),
-    FIELD(cut_chunks),     FIELD(cut_active),
-    FIELD(cut_dirty),      FIELD(nruns),
-    FIELD(nrun_pages),
+    FIELD(pactive),          FIELD(pdirty),
+    FIELD(pmuzzy),           FIELD(mapped),
+    FIELD(retained),         FIELD(pinned),
+    FIELD(extent_avail),     FIELD(base),
+    FIELD(internal),         FIELD(metadata_edata),
+    FIELD(metadata_rtree),   FIELD(metadata_thp),
+    FIELD(tcache_bytes),     FIELD(tcache_stashed_bytes),
+    FIELD(resident),         FIELD(abandoned_vm),
+    FIELD(kept_bytes),       FIELD(kept_hits),
+    FIELD(kept_misses),      FIELD(kept_noflush),
+    FIELD(kept_flush),       FIELD(kept_overfills),
+    FIELD(cut_chunks),       FIELD(cut_active),
+    FIELD(cut_dirty),        FIELD(nruns),
+    FIELD(nrun_pages),       FIELD(nhugifies),
+    FIELD(nhugify_failures), FIELD(ndehugifies),
 };
 static_assert(sizeof(size_t) == sizeof(uint64_t), "summed fields have one size");
 

@@ -115,6 +115,10 @@ struct arena_snapshot {
     size_t cut_dirty;  /* pages */
     uint64_t nruns;    /* runs ever allocated */
     uint64_t nrun_pages;
+    /* Advice about huge pages, all of it with arena 0. */
+    uint64_t nhugifies;
+    uint64_t nhugify_failures;
+    uint64_t ndehugifies;
     struct objects_snapshot small;
     struct objects_snapshot large;
     struct lock_snapshot mutexes[ARENA_MUTEXES];

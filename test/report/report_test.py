@@ -151,6 +151,18 @@ class Json(unittest.TestCase):
             self.assertEqual(sum(row["curlextents"] for row in arena["lextents"]),
                              arena["large"]["nmalloc"] - arena["large"]["ndalloc"])
 
+    def test_huge_pages(self):
+        for conf in ("", "thp:always,metadata_thp:always"):
+            top = json.loads(run("J", MALLOC_CONF=conf))["jemalloc"]
+            if top["system"]["thp_mode"] not in ("madvise", "always"):
+                self.skipTest("no huge pages here")
+            merged = top["stats.arenas"]["merged"]["hpa_shard"]
+            asked, not_asked = ("huge", "nonhuge") if conf else ("nonhuge", "huge")
+            self.assertEqual(merged["nhugifies"] > 0, conf != "")
+            self.assertEqual(top["stats"]["metadata_thp"] > 0, conf != "")
+            self.assertEqual(merged["slabs"]["npageslabs_" + asked], merged["npageslabs"])
+            self.assertEqual(merged["slabs"]["npageslabs_" + not_asked], 0)
+
     def test_letters(self):
         self.assertNotIn("version", read("Jg"))
         self.assertNotIn("merged", read("Jm")["stats.arenas"])
