@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -81,6 +82,9 @@ static void test_allocated(void **state) {
 /* The system may have pages that were never counted (huge ones), and may lack those of slabs' ends. */
 static void test_resident(void **state) {
     (void)state;
+    if (get("arenas.page") > (size_t)sysconf(_SC_PAGESIZE)) {
+        skip(); /* the kernel counts smaller pages than are counted here */
+    }
     struct prng prng = {2};
     purge();
     refresh();
@@ -112,10 +116,11 @@ static void test_epoch(void **state) {
     size_t before = get("stats.allocated");
     assert_int_equal(get("ashlar.live.allocated"), before);
     void *object = t_malloc(100 * KIB);
+    size_t usable = t_malloc_usable_size(object);
     assert_int_equal(get("stats.allocated"), before);
-    assert_int_equal(get("ashlar.live.allocated"), before + 100 * KIB);
+    assert_int_equal(get("ashlar.live.allocated"), before + usable);
     refresh();
-    assert_int_equal(get("stats.allocated"), before + 100 * KIB);
+    assert_int_equal(get("stats.allocated"), before + usable);
     t_free(object);
 }
 

@@ -92,8 +92,10 @@ static size_t unused(void) {
     return n << LG_GRANULE;
 }
 
+/* Parts of pages that are larger than granules cannot go. */
 static bool wait_for_clean(void) {
-    for (unsigned ms = 0; unused() > 0; ms += 5) {
+    size_t rest = purge_page_size > GRANULE_SIZE ? 2 * MIB : 0;
+    for (unsigned ms = 0; unused() > rest; ms += 5) {
         if (ms > PATIENCE_MS) {
             fprintf(stderr, "%zu bytes unused\n", unused());
             return false;

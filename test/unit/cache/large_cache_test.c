@@ -18,6 +18,7 @@ static struct large_cache cache;
 static int setup(void **state) {
     (void)state;
     assert_true(thread_enter() != NULL);
+    purge_page_size = 4096; /* whatever the option page_size says */
     arena = arenas_get(0);
     memset(&cache, 0, sizeof(cache));
     cache.most = LARGE_CACHED_GRANULES;

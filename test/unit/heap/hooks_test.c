@@ -591,7 +591,8 @@ static bool replace_hooks_of_arena_0(void *context) {
     fast_free(before);
     arena_trim(arena, true);
     purge_all(&arena->pages);
-    bool purged = pages_unused(&arena->pages, PAGES_DIRTY) == 0;
+    bool purged = pages_unused(&arena->pages, PAGES_DIRTY) == 0 ||
+                  purge_page_size > GRANULE_SIZE; /* parts of pages cannot go */
     bool back = arenas_set_hooks(arena, &hooks_default, &old) && old == &world->hooks;
     unsigned calls = world->calls[CALL_ALLOC];
     back = back && churn(arena, &prng, 1000) == 0 && world->calls[CALL_ALLOC] == calls;

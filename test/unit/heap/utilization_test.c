@@ -52,7 +52,7 @@ static void test_large(void **state) {
             assert_int_equal(at[k].nfree, 0);
             assert_int_equal(at[k].nslots, 1);
             assert_int_equal(at[k].bin_nslots, 0);
-            assert_int_equal(at[k].bytes, round_up(sizes[i], GRANULE_SIZE));
+            assert_int_equal(at[k].bytes, round_up(large_usable_for(sizes[i]), GRANULE_SIZE));
         }
         large_free(large_find(p));
     }

