@@ -76,8 +76,11 @@ static void flush_class(struct thread *thread, unsigned class, bool home) {
     if (thread->loaded[class] != NULL) {
         give_away(thread, class, unload(thread, class), home);
     }
-    give_away(thread, class,
-              atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel), home);
+    if (atomic_load_explicit(&thread->spare[class], memory_order_relaxed) != NULL) {
+        give_away(thread, class,
+                  atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel),
+                  home);
+    }
     thread->lg_want[class] = 1;
 }
 
@@ -111,6 +114,8 @@ void thread_apply_slots(struct thread *thread) {
     thread->keeps_large = on;
 }
 
+static uint8_t first_slots[NCLASSES]; /* by the options; const after threads_init */
+
 void thread_set_up(struct thread *thread, struct arena *arena) {
     size_t kept = offsetof(struct thread, active);
     memset((char *)thread + kept, 0, sizeof(*thread) - kept);
@@ -126,7 +131,7 @@ void thread_set_up(struct thread *thread, struct arena *arena) {
     if (atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0) {
         thread->ticks = EVENT_TICKS; /* it learns of events at once */
     }
-    slots_by_options(thread->chosen_slots);
+    memcpy(thread->chosen_slots, first_slots, sizeof(first_slots));
     size_t max = opts.tcache_max < SIZECLASS_MAX ? opts.tcache_max : SIZECLASS_MAX;
     thread->last_cached = (uint8_t)sizeclass_of(max);
     thread_apply_slots(thread);
@@ -227,6 +232,7 @@ static void thread_ends(void *value) {
 }
 
 bool threads_init(void) {
+    slots_by_options(first_slots);
     gone_thread.arena = arenas_get(0);
     gone_thread.active = gone_thread.bins;
     for (unsigned class = 0; class < NCLASSES; class ++) {
