@@ -30,6 +30,11 @@ static inline size_t gauge_read(const _Atomic size_t *gauge) {
     return atomic_load_explicit(gauge, memory_order_relaxed);
 }
 
+/* A sum of gauges of different writers, read one after the other: below zero, for a moment, is zero. */
+static inline size_t gauge_positive(size_t sum) {
+    return (ptrdiff_t)sum < 0 ? 0 : sum;
+}
+
 /* Between a write and a read of different variables by one thread, when another thread does the opposite
  * with the same two: at least one of the two threads sees what the other one wrote. */
 static inline void full_fence(void) {

@@ -92,24 +92,34 @@ struct region *region_descriptor(struct space *space, size_t nchunks) {
     return region;
 }
 
-/* With short tables an entry may already belong to another region's chunk, or stand for addresses of
- * the C library's heap, whose pointers may reach free(): such chunks stay unused. */
+/* Whether the chunk's entry of a short table stands for other addresses as well: those of another region's
+ * chunk, of NULL, or of the C library's heap, whose pointers may reach free(). */
+static bool shares_entry(uintptr_t address) {
+    uintptr_t span_mask = ((map.chunk_mask + 1) << LG_CHUNK) - 1;
+    if ((address & span_mask) == 0 || map_chunk_at(address) != NULL) {
+        return true;
+    }
+    uintptr_t heap;
+    uintptr_t heap_end;
+    if (!os_brk_heap(&heap, &heap_end)) {
+        return false;
+    }
+    heap = round_down(heap, CHUNK_SIZE);
+    return ((address - heap) & span_mask) < round_up(heap_end, CHUNK_SIZE) - heap;
+}
+
+/* With short tables chunks that share their entry stay unused. */
 void region_enter_map(struct region *region) {
-    uintptr_t heap = 0;
-    uintptr_t heap_end = 0;
-    bool avoid = map_is_short && os_brk_heap(&heap, &heap_end);
-    uintptr_t span = (map.chunk_mask + 1) << LG_CHUNK;
     for (size_t i = 0; i < region->nchunks; i++) {
         uintptr_t address = region->base + (i << LG_CHUNK);
-        bool on_heap = avoid && ((address - round_down(heap, CHUNK_SIZE)) & (span - 1)) <
-                                    round_up(heap_end, CHUNK_SIZE) - round_down(heap, CHUNK_SIZE);
-        if (!map_is_short || (map_chunk_at(address) == NULL && !on_heap)) {
-            if (map_is_short) {
-                map_set_chunk(address, &region->chunks[i]); /* before another region takes it */
+        if (map_is_short) {
+            if (shares_entry(address)) {
+                continue;
             }
-            bitset_add(region->free, i);
-            region->nfree++;
+            map_set_chunk(address, &region->chunks[i]); /* before another region takes it */
         }
+        bitset_add(region->free, i);
+        region->nfree++;
     }
     region->nusable = region->nfree;
 }

@@ -261,10 +261,11 @@ static void sum_objects(struct arena_snapshot *of) {
     for (unsigned i = 0; i < NLEXTENTS; i++) {
         struct lextent_snapshot *extent = &of->lextents[i];
         extent->nrequests = extent->nmalloc;
-        extent->curlextents = (size_t)(extent->nmalloc - extent->ndalloc);
+        extent->curlextents = less(extent->nmalloc, extent->ndalloc);
         of->large.nmalloc += extent->nmalloc;
         of->large.ndalloc += extent->ndalloc;
     }
+    of->large.allocated = gauge_positive(of->large.allocated);
     of->large.nrequests = of->large.nmalloc;
     of->large.nfills = of->large.nmalloc;
     of->large.nflushes = of->kept_flush;

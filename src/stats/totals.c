@@ -92,7 +92,8 @@ void totals_take(struct totals *totals) {
         totals->cached_objects += of->cached;
         totals->cached_bytes += of->cached * size;
     }
-    totals->large_live = (size_t)(totals->large_nmalloc - totals->large_ndalloc);
+    totals->large_live = less(totals->large_nmalloc, totals->large_ndalloc);
+    totals->large_bytes = gauge_positive(totals->large_bytes);
     totals->allocated = totals->small_bytes + totals->large_bytes;
     totals->metadata = meta_allocated_bytes();
     totals->resident = totals->active + totals->dirty + totals->metadata;

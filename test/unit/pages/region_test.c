@@ -411,12 +411,26 @@ static void test_shared_entries(void **state) {
     map = saved;
 }
 
+/* free(NULL) looks up address 0: the chunk that shares its entry would make NULL an object. */
+static void test_entry_of_null(void **state) {
+    (void)state;
+    struct map saved = map;
+    map.chunk_mask = 0;
+    map.granule_mask = CHUNK_GRANULES - 1; /* every chunk shares it */
+    map_is_short = true;
+    start();
+    assert_null(space_take(&space, 1, 1));
+    map_is_short = false;
+    map = saved;
+}
+
 int main(void) {
     unit_need_address_space();
     unit_start();
     real = os_page_ops;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_entry_of_null),
         cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_dirty_first),
