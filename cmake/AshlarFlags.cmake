@@ -69,7 +69,7 @@ endforeach()
 
 set(ASHLAR_LINK_FLAGS
     # One mapping for code and constants: fewer pages in memory for a small program.
-    -Wl,--gc-sections -Wl,-z,noseparate-code "-Wl,-T,${PROJECT_SOURCE_DIR}/cmake/late.ld"
+    -Wl,--gc-sections -Wl,-z,noseparate-code "-Wl,-T,${PROJECT_SOURCE_DIR}/cmake/layout.ld"
     # Threads that end after dlclose still run our destructors: never unmap the code.
     -Wl,-z,nodelete
     # Binding lazily would run the dynamic linker, which allocates, in the middle of malloc.

@@ -14,12 +14,10 @@ foreach(layer IN LISTS ASHLAR_LAYERS)
     endforeach()
 endforeach()
 
-# What runs once or seldom is compiled for size: the code of a small program counts as its memory.
+# What runs seldom is compiled for size.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    foreach(source IN LISTS ASHLAR_SOURCES_BASE ASHLAR_SOURCES_OS ASHLAR_SOURCES_OPT
-            ASHLAR_SOURCES_META ASHLAR_SOURCES_STATS ASHLAR_SOURCES_CTL ASHLAR_SOURCES_REPORT
-            ITEMS api/init.c api/fork.c
-            pages/purge.c pages/pages.c pages/region.c pages/map.c pages/decay.c heap/arenas.c heap/large.c cache/depot.c cache/thread.c cache/event.c cache/magazine.c alloc/foreign.c)
+    foreach(source IN LISTS ASHLAR_SOURCES_OPT ASHLAR_SOURCES_STATS ASHLAR_SOURCES_CTL
+            ASHLAR_SOURCES_REPORT ITEMS api/init.c api/fork.c pages/map.c alloc/foreign.c)
         set_source_files_properties("${PROJECT_SOURCE_DIR}/src/${source}" PROPERTIES
             COMPILE_OPTIONS -Os)
     endforeach()
@@ -52,7 +50,7 @@ if(NOT ASHLAR_SANITIZE)
         set_target_properties(${TARGET} PROPERTIES
             LINKER_LANGUAGE C
             SOVERSION ${SOVERSION}
-            LINK_DEPENDS "${EXPORTS};${PROJECT_SOURCE_DIR}/cmake/late.ld")
+            LINK_DEPENDS "${EXPORTS};${PROJECT_SOURCE_DIR}/cmake/layout.ld")
         target_link_options(${TARGET} PRIVATE
             ${ASHLAR_LINK_FLAGS} "LINKER:--version-script,${EXPORTS}")
         target_link_libraries(${TARGET} PRIVATE Threads::Threads)

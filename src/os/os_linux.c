@@ -61,6 +61,12 @@ uint64_t os_coarse_clock_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* What sysconf would read as well, from more of the C library's pages. */
+size_t os_page_size(void) {
+    size_t size = getauxval(AT_PAGESZ);
+    return size >= 4096 && is_power_of_two(size) ? size : 4096;
+}
+
 /* The stack may lie low (MAP_32BIT, makecontext); what the kernel put on the first stack does not. */
 unsigned os_address_bits(void) {
     char here;

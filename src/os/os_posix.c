@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bits.h"
 #include "os/os_internal.h"
 
 static void *map_pages(size_t size, int protection) {
@@ -80,11 +79,6 @@ struct os_page_ops os_page_ops = {
     .move = os_linux_move,
     .release = posix_release,
 };
-
-size_t os_page_size(void) {
-    long size = sysconf(_SC_PAGESIZE);
-    return size >= 4096 && is_power_of_two((size_t)size) ? (size_t)size : 4096;
-}
 
 size_t os_address_space_limit(void) {
     struct rlimit limit;
