@@ -105,8 +105,9 @@ struct thread_start {
 
 static void *thread_main(void *argument) {
     struct thread_start *start = argument;
+    struct bench_thread own = start->thread; /* no cache line of another thread's numbers */
     pthread_barrier_wait(start->barrier);
-    start->work(&start->thread);
+    start->work(&own);
     return NULL;
 }
 

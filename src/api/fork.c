@@ -10,7 +10,6 @@
 #include <pthread.h>
 
 #include "cache/background.h"
-#include "cache/depot.h"
 #include "cache/thread.h"
 #include "ctl/ctl.h"
 #include "heap/arenas.h"
@@ -48,6 +47,15 @@ static void for_arenas(lock_action *action, bool bins) {
     }
 }
 
+static void for_depots(lock_action *action) {
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
+        for (unsigned class = 1; class < NCLASSES; class ++) {
+            action(&arena->depots[class].lock);
+        }
+    }
+}
+
 static void for_own_spaces(lock_action *action) {
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
@@ -66,9 +74,7 @@ static void for_outer(lock_action *action) {
 }
 
 static void for_inner(lock_action *action) {
-    for (unsigned class = 1; class < NCLASSES; class ++) {
-        action(&depots[class].lock);
-    }
+    for_depots(action);
     for_arenas(action, true);
     for_arenas(action, false);
     for_own_spaces(action);

@@ -14,7 +14,6 @@
 #include "api/names.h"
 #include "base/upcall.h"
 #include "cache/background.h"
-#include "cache/depot.h"
 #include "cache/thread.h"
 #include "cache/thread_event.h"
 #include "ctl/ctl.h"
@@ -75,7 +74,6 @@ static bool start_locked(void) {
     if (!map_init() || !arenas_init() || !threads_init()) {
         return false;
     }
-    depots_init();
     snapshot_locks[MUTEX_CTL] = &ctl_lock;
     snapshot_locks[MUTEX_BACKGROUND_THREAD] = &background_lock;
     background_init();

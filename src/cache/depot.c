@@ -1,26 +1,25 @@
 /*
  * depot.c: parking, taking, and the way home.
  *
- * The cap is an eighth of the class's slabs, between 256 KiB and 16 MiB: about what fits a second-level
- * cache. Letting more wait was measured to be slower, because objects then come back out of order.
+ * The cap is an eighth of the arena's slabs of the class, between 128 KiB and 16 MiB: about what fits a
+ * second-level cache. Letting more wait was measured to be slower, because objects then come back out of
+ * order (decision 0019).
  */
 #include "cache/depot.h"
 
-#include "heap/arena.h"
+#include "heap/arenas.h"
 
-enum { CAP_PART = 8, CAP_MIN = 256 << 10, CAP_MAX = 16 << 20, SENT_AT_ONCE = 16 };
+enum { CAP_PART = 8, CAP_MIN = 128 << 10, CAP_MAX = 16 << 20, SENT_AT_ONCE = 16 };
 
-struct depot depots[NCLASSES];
-
-/* Only debug builds read ranks; without them the memory of unused depots stays untouched. */
-void depots_init(void) {
-    for (unsigned class = 0; config_debug && class < NCLASSES; class ++) {
-        lock_init(&depots[class].lock, RANK_DEPOT);
-    }
+/* Whose objects the magazine holds, judged by the one that was freed last. What is no object at all is
+ * reported when it goes home. */
+static struct arena *owner_of(const struct magazine *magazine) {
+    const struct chunk *chunk = chunk_find_at(magazine->slot[magazine->count - 1]);
+    return chunk != NULL && chunk->owner != NULL ? arena_of(chunk) : arenas_get(0);
 }
 
-static size_t cap_objects(unsigned class) {
-    size_t bytes = arena_class_bytes(class) / CAP_PART;
+static size_t cap_objects(const struct arena *arena, unsigned class) {
+    size_t bytes = arena_class_bytes(arena, class) / CAP_PART;
     bytes = bytes < CAP_MIN ? CAP_MIN : bytes > CAP_MAX ? CAP_MAX : bytes;
     return bytes / sizeclasses[class].size;
 }
@@ -43,12 +42,12 @@ static void send_home(unsigned class, struct magazine *magazine) {
     magazine_put(magazine);
 }
 
-void depot_park(unsigned class, struct magazine *magazine) {
-    struct depot *depot = &depots[class];
-    struct magazine *oldest[SENT_AT_ONCE];
+/* Those above the cap leave, oldest first. */
+static unsigned push(struct arena *arena, unsigned class, struct magazine *magazine,
+                     struct magazine *oldest[SENT_AT_ONCE]) {
+    struct depot *depot = &arena->depots[class];
+    size_t cap = cap_objects(arena, class);
     unsigned n = 0;
-    size_t cap = cap_objects(class);
-    ASSERT(magazine->count > 0);
     lock_acquire(&depot->lock);
     list_push_front(&depot->magazines, &magazine->link);
     set_count(depot, depot->nobjects + magazine->count);
@@ -56,13 +55,29 @@ void depot_park(unsigned class, struct magazine *magazine) {
         oldest[n++] = remove_locked(depot, depot->magazines.prev);
     }
     lock_release(&depot->lock);
-    for (unsigned i = 0; i < n; i++) {
-        send_home(class, oldest[i]);
+    return n;
+}
+
+void depot_park(struct arena *arena, unsigned class, struct magazine *magazine) {
+    ASSERT(magazine->count > 0);
+    struct magazine *oldest[SENT_AT_ONCE];
+    unsigned n = push(arena, class, magazine, oldest);
+    while (n-- > 0) {
+        struct arena *owner = owner_of(oldest[n]);
+        if (owner == arena) {
+            send_home(class, oldest[n]);
+            continue;
+        }
+        struct magazine *theirs[SENT_AT_ONCE];
+        unsigned m = push(owner, class, oldest[n], theirs);
+        while (m-- > 0) {
+            send_home(class, theirs[m]);
+        }
     }
 }
 
-struct magazine *depot_take(unsigned class) {
-    struct depot *depot = &depots[class];
+struct magazine *depot_take(struct arena *arena, unsigned class) {
+    struct depot *depot = &arena->depots[class];
     struct magazine *magazine = NULL;
     if (atomic_load_explicit(&depot->parked, memory_order_relaxed) == 0) {
         return NULL;
@@ -75,8 +90,7 @@ struct magazine *depot_take(unsigned class) {
     return magazine;
 }
 
-static void trim(unsigned class, bool all) {
-    struct depot *depot = &depots[class];
+static void trim(struct depot *depot, unsigned class, bool all) {
     size_t gone = 0;
     size_t target = 0;
     if (atomic_load_explicit(&depot->parked, memory_order_relaxed) == 0) {
@@ -101,8 +115,8 @@ static void trim(unsigned class, bool all) {
     }
 }
 
-void depots_trim(bool all) {
+void depots_trim(struct arena *arena, bool all) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        trim(class, all);
+        trim(&arena->depots[class], class, all);
     }
 }

@@ -39,9 +39,9 @@ void event_trim_if_due(uint64_t now_ns) {
         return;
     }
     threads_visit(give_up_unused, NULL);
-    depots_trim(false);
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        depots_trim(arena, false);
         arena_trim(arena, false);
         purge_after_free(&arena->pages); /* the caches' runs */
     }
@@ -79,9 +79,9 @@ void event_trim_all(void) {
         static char all;
         threads_visit(give_up_unused, &all);
     }
-    depots_trim(true);
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        depots_trim(arena, true);
         arena_trim(arena, true);
         if (waits) {
             purge_all(&arena->pages);

@@ -97,7 +97,7 @@ bool exchange_refill_from(struct thread *thread, unsigned class, struct arena *a
         put_spare(thread, class, empty);
         return true;
     }
-    struct magazine *parked = thread->strict ? NULL : depot_take(class);
+    struct magazine *parked = thread->strict ? NULL : depot_take(arena, class);
     if (parked != NULL) {
         thread->moved[class] -= parked->count;
         load(thread, class, parked);
@@ -152,7 +152,7 @@ static void send_away(struct thread *thread, unsigned class, struct magazine *ma
         arena_drain(class, magazine->slot, magazine->count);
         magazine_put(magazine);
     } else {
-        depot_park(class, magazine);
+        depot_park(thread->arena, class, magazine);
     }
 }
 

@@ -65,7 +65,7 @@ static void give_away(struct thread *thread, unsigned class, struct magazine *ma
     }
     thread->moved[class] += magazine->count;
     if (magazine->count > 0 && !home) {
-        depot_park(class, magazine);
+        depot_park(thread->arena, class, magazine);
         return;
     }
     arena_drain(class, magazine->slot, magazine->count);

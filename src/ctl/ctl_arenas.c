@@ -41,11 +41,13 @@ int ctl_arena_decay(struct ctl_call *c) {
     return for_arenas(c, arena_decay_now);
 }
 
+static void purge(struct arena *arena) {
+    depots_trim(arena, true);
+    arena_purge_now(arena);
+}
+
 int ctl_arena_purge(struct ctl_call *c) {
-    if (c->arena == CTL_ARENAS_ALL) {
-        depots_trim(true); /* they belong to no arena */
-    }
-    return for_arenas(c, arena_purge_now);
+    return for_arenas(c, purge);
 }
 
 int ctl_arena_reset(struct ctl_call *c) {

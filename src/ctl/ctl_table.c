@@ -497,7 +497,7 @@ static const struct ctl_row stats_arena_mutexes[] = {
     {"hpa_shard_grow", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD_GROW]),
      CTL_HELP("the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
     {"hpa_sec", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SEC]), CTL_HELP(
-     "the locks of the depots between threads, all together, which arenas share, and which count for arena 0")},
+     "the locks of the arena's depots between threads, all together")},
 };
 
 static const struct ctl_row stats_hpa[] = {

@@ -14,7 +14,6 @@
 
 enum { DRAIN_BATCH = 128 };
 
-static _Atomic size_t class_slabs[NCLASSES];
 /* Of the states' decay: set by a control, and not the option's value any more. */
 static _Atomic ssize_t default_ms[PAGE_STATES];
 static _Atomic bool default_is_set[PAGE_STATES];
@@ -28,6 +27,9 @@ void arena_init(struct arena *arena, unsigned index, struct space *space) {
                arena_default_decay_ms(PAGES_MUZZY));
     for (unsigned class = 0; class < NCLASSES; class ++) {
         bin_init(&arena->bins[class]);
+        if (config_debug) { /* see bin_init */
+            lock_init(&arena->depots[class].lock, RANK_DEPOT);
+        }
     }
 }
 
@@ -100,18 +102,16 @@ void arena_purge_now(struct arena *arena) {
     purge_all(&arena->pages);
 }
 
-size_t arena_class_bytes(unsigned class) {
+size_t arena_class_bytes(const struct arena *arena, unsigned class) {
     size_t slab_bytes = (size_t)sizeclasses[class].slab_granules << LG_GRANULE;
-    return atomic_load_explicit(&class_slabs[class], memory_order_relaxed) * slab_bytes;
+    return gauge_read(&arena->bins[class].nslabs) * slab_bytes;
 }
 
-static void destroy_slabs(struct arena *arena, unsigned class, struct run *const *slabs,
-                          unsigned n) {
+static void destroy_slabs(struct arena *arena, struct run *const *slabs, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         slab_destroy(&arena->pages, slabs[i]);
     }
     if (n > 0) {
-        atomic_fetch_sub_explicit(&class_slabs[class], n, memory_order_relaxed);
         purge_after_free(&arena->pages);
     }
 }
@@ -126,7 +126,6 @@ unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned 
         if (slab == NULL) {
             return 0;
         }
-        atomic_fetch_add_explicit(&class_slabs[class], 1, memory_order_relaxed);
         lock_acquire(&bin->lock);
         bin_add_locked(bin, slab);
         taken = bin_take_locked(bin, slots + want, want);
@@ -196,7 +195,7 @@ static unsigned drain_arena(struct arena *arena, unsigned class, struct returnin
     counter_add(&bin->nflushes, 1);
     unsigned nsurplus = bin_surplus_locked(bin, class, false, surplus);
     lock_release(&bin->lock);
-    destroy_slabs(arena, class, surplus, nsurplus);
+    destroy_slabs(arena, surplus, nsurplus);
     return others;
 }
 
@@ -219,7 +218,7 @@ void arena_drop_slab(struct arena *arena, struct run *slab) {
     lock_acquire(&bin->lock);
     bin_remove_locked(bin, slab);
     lock_release(&bin->lock);
-    destroy_slabs(arena, class, &slab, 1);
+    destroy_slabs(arena, &slab, 1);
 }
 
 static void trim(struct arena *arena, bool all) {
@@ -231,7 +230,7 @@ static void trim(struct arena *arena, bool all) {
             lock_acquire(&bin->lock);
             n = bin_surplus_locked(bin, class, all, surplus);
             lock_release(&bin->lock);
-            destroy_slabs(arena, class, surplus, n);
+            destroy_slabs(arena, surplus, n);
         } while (n == BIN_MAX_RELEASED);
     }
 }

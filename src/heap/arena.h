@@ -12,6 +12,15 @@
 
 enum { ARENA_NAME = 32 }; /* with the zero at its end */
 
+/* Where caches park objects of a class between threads (cache/depot.h). */
+struct depot {
+    struct lock lock;
+    struct list magazines; /* newest first */
+    size_t nobjects;       /* in all of them */
+    size_t low_water;      /* least nobjects since the last trim */
+    _Atomic size_t parked; /* = nobjects, to be read without the lock */
+} ALIGNED(CACHE_LINE);
+
 struct arena {
     struct pages pages;
     struct space own;  /* address space from extent hooks, once there are any */
@@ -28,6 +37,7 @@ struct arena {
     /* Requests per class that no living thread counts: of exited threads, and without a cache. */
     _Atomic uint64_t merged_requests[NCLASSES];
     struct bin bins[NCLASSES]; /* bins[0] is unused */
+    struct depot depots[NCLASSES];
 };
 
 /* *arena must be all zero. */
@@ -76,8 +86,8 @@ static inline bool arena_is_manual(const struct arena *arena) {
 /* Gives slabs that are all free back to the pages: those beyond what bins keep, or all of them. */
 void arena_trim(struct arena *arena, bool all);
 
-/* Bytes of all slabs of a class, all arenas together. */
-size_t arena_class_bytes(unsigned class);
+/* Bytes of an arena's slabs of a class. */
+size_t arena_class_bytes(const struct arena *arena, unsigned class);
 
 /* The arena of a chunk in use. */
 static inline struct arena *arena_of(const struct chunk *chunk) {

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "cache/depot.h"
 #include "cache/magazine.h"
 #include "cache/thread.h"
 #include "meta/meta.h"
@@ -61,7 +60,7 @@ void snapshot_read_lock(const struct lock *lock, struct lock_snapshot *to) {
     add_lock_counts(to, &now);
 }
 
-/* Which lock of ours has the part of one of jemalloc's; NULL: the depots' locks, all together. */
+/* Which lock of ours has the part of one of jemalloc's; NULL: its depots' locks, all together. */
 static struct lock *lock_of(struct arena *arena, enum arena_mutex mutex) {
     switch (mutex) {
     case MUTEX_EXTENT_AVAIL:
@@ -93,8 +92,8 @@ static void read_locks(struct arena_snapshot *to, struct arena *arena) {
             snapshot_read_lock(lock, &to->mutexes[i]);
         }
     }
-    for (unsigned class = 1; arena == arenas_get(0) && class < NCLASSES; class ++) {
-        snapshot_read_lock(&depots[class].lock, &to->mutexes[MUTEX_HPA_SEC]);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        snapshot_read_lock(&arena->depots[class].lock, &to->mutexes[MUTEX_HPA_SEC]);
     }
 }
 
@@ -114,10 +113,8 @@ void snapshot_reset_locks(void) {
         }
         for (unsigned class = 1; class < NCLASSES; class ++) {
             forget(&arena->bins[class].lock);
+            forget(&arena->depots[class].lock);
         }
-    }
-    for (unsigned class = 1; class < NCLASSES; class ++) {
-        forget(&depots[class].lock);
     }
     for (unsigned i = 0; i < GLOBAL_MUTEXES; i++) {
         if (i != MUTEX_CTL) { /* its holder asks for this */
@@ -184,6 +181,7 @@ static void read_arena(struct arena_snapshot *to, struct arena *arena) {
     to->muzzy_decay_ms = arena_decay_ms(arena, PAGES_MUZZY);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         read_bin(&to->bins[class - 1], arena, class);
+        to->tcache_bytes += gauge_read(&arena->depots[class].parked) * sizeclasses[class].size;
     }
     read_pages(to, &arena->pages);
     read_locks(to, arena);
@@ -238,12 +236,6 @@ static void add_thread(struct thread *thread, void *context) {
         add_magazines(to, thread, class);
     }
     add_large(to, &thread->large);
-}
-
-static void add_depots(struct arena_snapshot *to) {
-    for (unsigned class = 1; class < NCLASSES; class ++) {
-        to->tcache_bytes += gauge_read(&depots[class].parked) * sizeclasses[class].size;
-    }
 }
 
 /* ---- sums --------------------------------------------------------------------------------------- */
@@ -440,7 +432,6 @@ struct snapshot *snapshot_take(void) {
     threads_visit(add_thread, snapshot);
     struct arena_snapshot *first = snapshot->parts[0];
     CHECK(first != NULL);
-    add_depots(first);
     charge_rest(snapshot, first);
     for (unsigned i = 0; i < snapshot->narena_parts; i++) {
         if (snapshot->parts[i] != NULL) {

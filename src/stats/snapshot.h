@@ -6,7 +6,7 @@
  * off by what happened meanwhile; in a quiet process they are exact. Pages are those of
  * purge_page_size bytes.
  * Invariants: the arenas' fields sum up to the process's, arena 0 being charged with what belongs to
- *             none: metadata, depots, and address space that several share.
+ *             none: metadata, and address space that several share.
  * Locks: a snapshot belongs to whoever took it. The registry of threads is locked while one is taken.
  */
 #ifndef ASHLAR_STATS_SNAPSHOT_H

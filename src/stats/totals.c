@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "cache/depot.h"
 #include "cache/thread.h"
 #include "heap/arenas.h"
 #include "meta/meta.h"
@@ -53,6 +52,7 @@ static void add_arena(const struct arena *arena, struct totals *sum) {
         to->nflushes += counter_read(&bin->nflushes);
         to->ncreated += counter_read(&bin->ncreated);
         to->nslabs += gauge_read(&bin->nslabs);
+        to->cached += gauge_read(&arena->depots[class].parked);
     }
     for (unsigned i = 0; i < NLEXTENTS; i++) {
         sum->large_ndalloc += counter_read(&arena->pages.large.ndalloc[i]);
@@ -86,7 +86,6 @@ void totals_take(struct totals *totals) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         struct class_totals *of = &totals->classes[class];
         size_t size = sizeclasses[class].size;
-        of->cached += gauge_read(&depots[class].parked);
         of->live = less((size_t)(of->nmalloc - of->ndalloc), of->cached);
         totals->small_bytes += of->live * size;
         totals->cached_objects += of->cached;

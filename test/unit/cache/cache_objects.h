@@ -8,7 +8,7 @@
 
 #include "unit/unit.h"
 
-#include "cache/magazine.h"
+#include "cache/depot.h"
 #include "heap/arenas.h"
 
 static inline void *new_object(unsigned class) {
@@ -37,11 +37,28 @@ static inline void drop_magazine(unsigned class, struct magazine *magazine) {
 /* Objects of a class outside slabs, all arenas together. */
 static inline size_t objects_out(unsigned class) {
     uint64_t out = 0;
-    for (unsigned i = 0; i < arenas_count(); i++) {
-        const struct bin *bin = &arenas_get(i)->bins[class];
-        out += bin->nmalloc - bin->ndalloc;
+    const struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        out += arena->bins[class].nmalloc - arena->bins[class].ndalloc;
     }
     return (size_t)out;
+}
+
+/* Objects of a class in depots, all arenas together. */
+static inline size_t objects_parked(unsigned class) {
+    size_t parked = 0;
+    const struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        parked += arena->depots[class].parked;
+    }
+    return parked;
+}
+
+static inline void trim_depots(bool all) {
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        depots_trim(arena, all);
+    }
 }
 
 #endif

@@ -7,10 +7,10 @@
 
 #include "cache/depot.h"
 
-enum { THREADS = 4, CAP_MIN_BYTES = 256 << 10 };
+enum { THREADS = 4, CAP_MIN_BYTES = 128 << 10 };
 
 static void check(unsigned class, size_t nobjects) {
-    struct depot *depot = &depots[class];
+    struct depot *depot = &arenas_get(0)->depots[class];
     size_t sum = 0;
     for (struct list *node = list_first(&depot->magazines); node != &depot->magazines;
          node = node->next) {
@@ -29,39 +29,39 @@ static void test_newest_first(void **state) {
     (void)state;
     enum { CLASS = 9, N = 5 };
     struct magazine *magazines[N];
-    assert_null(depot_take(CLASS));
+    assert_null(depot_take(arenas_get(0), CLASS));
     size_t sum = 0;
     for (unsigned i = 0; i < N; i++) {
         magazines[i] = new_magazine(CLASS, 10 + i);
-        depot_park(CLASS, magazines[i]);
+        depot_park(arenas_get(0), CLASS, magazines[i]);
         sum += 10 + i;
         check(CLASS, sum);
     }
     for (unsigned i = N; i-- > 0;) {
-        assert_ptr_equal(depot_take(CLASS), magazines[i]);
+        assert_ptr_equal(depot_take(arenas_get(0), CLASS), magazines[i]);
         assert_int_equal(magazines[i]->count, 10 + i);
         assert_false(list_is_member(&magazines[i]->link));
         sum -= 10 + i;
         check(CLASS, sum);
         drop_magazine(CLASS, magazines[i]);
     }
-    assert_null(depot_take(CLASS));
+    assert_null(depot_take(arenas_get(0), CLASS));
     assert_int_equal(objects_out(CLASS), 0);
 }
 
 /* Beyond the cap the oldest go home. */
 static void test_cap(void **state) {
     (void)state;
-    enum { CLASS = 29, FULL = 12 }; /* 4 KiB, so 64 objects make the least cap */
+    enum { CLASS = 29, FULL = 12 }; /* 4 KiB, so 32 objects make the least cap */
     size_t cap = CAP_MIN_BYTES / sizeclasses[CLASS].size;
     for (unsigned i = 0; i < 40; i++) {
-        depot_park(CLASS, new_magazine(CLASS, FULL));
-        assert_true(depots[CLASS].parked <= cap);
-        assert_true(i < 5 || depots[CLASS].parked + FULL > cap);
-        check(CLASS, depots[CLASS].parked);
-        assert_int_equal(objects_out(CLASS), depots[CLASS].parked);
+        depot_park(arenas_get(0), CLASS, new_magazine(CLASS, FULL));
+        assert_true(objects_parked(CLASS) <= cap);
+        assert_true(i < 2 || objects_parked(CLASS) + FULL > cap);
+        check(CLASS, objects_parked(CLASS));
+        assert_int_equal(objects_out(CLASS), objects_parked(CLASS));
     }
-    depots_trim(true);
+    trim_depots(true);
     check(CLASS, 0);
     assert_int_equal(objects_out(CLASS), 0);
 }
@@ -72,45 +72,66 @@ static void test_cap_with_small_magazines(void **state) {
     enum { CLASS = 29, FULL = 12 };
     size_t cap = CAP_MIN_BYTES / sizeclasses[CLASS].size;
     for (unsigned i = 0; i < cap; i++) {
-        depot_park(CLASS, new_magazine(CLASS, 1));
+        depot_park(arenas_get(0), CLASS, new_magazine(CLASS, 1));
     }
     for (unsigned i = 0; i < 40; i++) {
-        depot_park(CLASS, new_magazine(CLASS, FULL));
-        if (depots[CLASS].parked > cap + FULL) {
-            size_t parked = depots[CLASS].parked;
-            depots_trim(true);
+        depot_park(arenas_get(0), CLASS, new_magazine(CLASS, FULL));
+        if (objects_parked(CLASS) > cap + FULL) {
+            size_t parked = objects_parked(CLASS);
+            trim_depots(true);
             fail_msg("%zu objects parked, the cap is %zu", parked, cap);
         }
     }
-    depots_trim(true);
+    trim_depots(true);
     check(CLASS, 0);
+}
+
+/* Objects of another arena go on to that arena's depot, and home when there is no room either. */
+static void test_guests(void **state) {
+    (void)state;
+    enum { CLASS = 29, FULL = 12, N = 20 };
+    struct arena *other = arenas_create(NULL);
+    size_t cap = CAP_MIN_BYTES / sizeclasses[CLASS].size;
+    for (unsigned i = 0; i < N; i++) {
+        depot_park(other, CLASS, new_magazine(CLASS, FULL));
+        assert_true(other->depots[CLASS].parked <= cap);
+    }
+    assert_true(other->depots[CLASS].parked + FULL > cap);
+    size_t here = arenas_get(0)->depots[CLASS].parked;
+    assert_true(here <= cap && here + FULL > cap);
+    assert_int_equal(objects_out(CLASS), here + other->depots[CLASS].parked);
+    depots_trim(other, true);
+    assert_int_equal(other->depots[CLASS].parked, 0);
+    assert_int_equal(objects_out(CLASS), here);
+    trim_depots(true);
+    assert_int_equal(objects_out(CLASS), 0);
 }
 
 /* Half of what nobody asked for since the last time goes, oldest first. */
 static void test_trim(void **state) {
     (void)state;
     enum { CLASS = 5, N = 16, EACH = 10 };
-    depots_trim(false);
+    trim_depots(false);
     for (unsigned i = 0; i < N; i++) {
-        depot_park(CLASS, new_magazine(CLASS, EACH));
+        depot_park(arenas_get(0), CLASS, new_magazine(CLASS, EACH));
     }
-    depots_trim(false); /* all of it is new: it was not there a while ago */
+    trim_depots(false); /* all of it is new: it was not there a while ago */
     check(CLASS, N * EACH);
     struct magazine *busy[4]; /* a few are in use now and then */
     for (unsigned i = 0; i < 4; i++) {
-        busy[i] = depot_take(CLASS);
+        busy[i] = depot_take(arenas_get(0), CLASS);
     }
     for (unsigned i = 4; i-- > 0;) {
-        depot_park(CLASS, busy[i]);
+        depot_park(arenas_get(0), CLASS, busy[i]);
     }
-    depots_trim(false);
+    trim_depots(false);
     check(CLASS, N * EACH - (N - 4) * EACH / 2);
-    assert_ptr_equal(list_entry(depots[CLASS].magazines.next, struct magazine, link), busy[0]);
-    size_t last = depots[CLASS].parked;
+    assert_ptr_equal(list_entry(arenas_get(0)->depots[CLASS].magazines.next, struct magazine, link), busy[0]);
+    size_t last = objects_parked(CLASS);
     for (unsigned i = 0; i < 12; i++) { /* unused, it all goes in time */
-        depots_trim(false);
-        assert_true(depots[CLASS].parked < last || last == 0);
-        last = depots[CLASS].parked;
+        trim_depots(false);
+        assert_true(objects_parked(CLASS) < last || last == 0);
+        last = objects_parked(CLASS);
         check(CLASS, last);
     }
     assert_int_equal(last, 0);
@@ -120,10 +141,10 @@ static void test_trim(void **state) {
 static void test_trim_all(void **state) {
     (void)state;
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        depot_park(class, new_magazine(class, 1 + class % 4));
+        depot_park(arenas_get(0), class, new_magazine(class, 1 + class % 4));
         check(class, 1 + class % 4);
     }
-    depots_trim(true);
+    trim_depots(true);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         check(class, 0);
         assert_int_equal(objects_out(class), 0);
@@ -134,11 +155,11 @@ static void *exchange(void *argument) {
     struct prng prng = {(uintptr_t)argument};
     for (unsigned i = 0; i < unit_steps(20000); i++) {
         unsigned class = 1 + (unsigned)prng_below(&prng, 3);
-        struct magazine *magazine = depot_take(class);
+        struct magazine *magazine = depot_take(arenas_get(0), class);
         if (magazine == NULL || prng_one_in(&prng, 4)) {
             struct magazine *fresh = magazine_get(28);
             fresh->count = arena_fill(arenas_get(0), class, fresh->slot, 28);
-            depot_park(class, fresh);
+            depot_park(arenas_get(0), class, fresh);
         }
         if (magazine != NULL) {
             for (unsigned k = 0; k < magazine->count; k++) { /* nobody else has them */
@@ -149,10 +170,10 @@ static void *exchange(void *argument) {
                     abort();
                 }
             }
-            depot_park(class, magazine);
+            depot_park(arenas_get(0), class, magazine);
         }
         if (prng_one_in(&prng, 1000)) {
-            depots_trim(prng_one_in(&prng, 2));
+            trim_depots(prng_one_in(&prng, 2));
         }
     }
     return NULL;
@@ -168,10 +189,10 @@ static void test_threads(void **state) {
         pthread_join(threads[i], NULL);
     }
     for (unsigned class = 1; class <= 3; class ++) {
-        check(class, depots[class].parked);
-        assert_int_equal(objects_out(class), depots[class].parked);
+        check(class, objects_parked(class));
+        assert_int_equal(objects_out(class), objects_parked(class));
     }
-    depots_trim(true);
+    trim_depots(true);
     assert_int_equal(objects_out(1) + objects_out(2) + objects_out(3), 0);
     arenas_check();
 }
@@ -182,6 +203,7 @@ int main(void) {
         cmocka_unit_test(test_newest_first),
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_cap_with_small_magazines),
+        cmocka_unit_test(test_guests),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_trim_all),
         cmocka_unit_test(test_threads),

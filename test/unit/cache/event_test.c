@@ -80,7 +80,7 @@ static void test_trim_all(void **state) {
     assert_int_equal(arenas_get(0)->pages.nactive, active);
     assert_int_equal(active, 0);
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        assert_int_equal(depots[class].parked, 0);
+        assert_int_equal(objects_parked(class), 0);
         assert_int_equal(objects_out(class), 0);
         assert_int_equal(thread_cached(this_thread, class), 0);
     }

@@ -37,7 +37,7 @@ static void check(unsigned class, size_t held) {
     const struct magazine *spare = thread->spare[class];
     assert_true(spare == NULL || (spare != loaded && spare->count <= spare->capacity));
     size_t out = objects_out(class);
-    assert_int_equal(out, held + thread_cached(thread, class) + depots[class].parked);
+    assert_int_equal(out, held + thread_cached(thread, class) + objects_parked(class));
 }
 
 /* As malloc and free do it. */
@@ -99,7 +99,7 @@ static void test_random(void **state) {
             push(class, held[--n]);
         }
         thread_flush(thread);
-        depots_trim(true);
+        trim_depots(true);
         assert_int_equal(objects_out(class), 0);
     }
     arenas_check();
@@ -111,7 +111,7 @@ static void test_slow_start(void **state) {
     enum { CLASS = 10, HELD = 2000 };
     static void *held[HELD];
     thread_flush(thread);
-    depots_trim(true);
+    trim_depots(true);
     size_t n = 0;
     size_t last = 0;
     for (unsigned i = 0; i < 10; i++) {
@@ -138,7 +138,7 @@ static void test_limits(void **state) {
     (void)state;
     for (unsigned class = 1; class <= thread->last_cached; class ++) {
         thread_flush(thread);
-        depots_trim(true);
+        trim_depots(true);
         size_t slots = sizeclasses[class].cache_slots;
         for (size_t i = 0; i < 4 * slots + 8; i++) {
             push(class, new_object(class));
@@ -148,10 +148,10 @@ static void test_limits(void **state) {
             assert_true(thread->bins[class].limit - loaded->slot <= (ptrdiff_t)slots);
         }
         assert_true(thread_cached(thread, class) > slots);
-        assert_true(depots[class].parked > 0 || slots * 2 * sizeclasses[class].size > 100000);
+        assert_true(objects_parked(class) > 0 || slots * 2 * sizeclasses[class].size > 100000);
     }
     thread_flush(thread);
-    depots_trim(true);
+    trim_depots(true);
 }
 
 /* Around a full magazine nothing reaches the depot or the arena. */
@@ -161,7 +161,7 @@ static void test_hysteresis(void **state) {
     size_t slots = sizeclasses[CLASS].cache_slots;
     void *held[4];
     thread_flush(thread);
-    depots_trim(true);
+    trim_depots(true);
     for (size_t i = 0; i < slots + 1; i++) {
         push(CLASS, new_object(CLASS));
     }
@@ -175,7 +175,7 @@ static void test_hysteresis(void **state) {
         for (unsigned i = 0; i < 4; i++) {
             push(CLASS, held[i]);
         }
-        assert_int_equal(depots[CLASS].parked, 0);
+        assert_int_equal(objects_parked(CLASS), 0);
     }
     assert_int_equal(bin->nfills, fills);
     assert_int_equal(bin->nflushes, flushes);
@@ -211,7 +211,7 @@ static bool without_magazines(void *context) {
     (void)context;
     static void *held[400];
     thread_flush(thread);
-    depots_trim(true);
+    trim_depots(true);
     for (size_t i = 0; i < ARRAY_LEN(held); i++) {
         held[i] = new_object(CLASS);
     }
@@ -243,7 +243,7 @@ static bool without_chunks(void *context) {
     static void *held[MANY];
     size_t n = 0;
     thread_flush(thread);
-    depots_trim(true);
+    trim_depots(true);
     os_page_ops.reserve = no_reserve;
     os_page_ops.commit = no_commit;
     while (n < MANY && exchange_refill(thread, CLASS)) {

@@ -32,7 +32,7 @@ static unsigned create(void) {
 static size_t parked(void) {
     size_t n = 0;
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        n += depots[class].parked;
+        n += objects_parked(class);
     }
     return n;
 }
@@ -101,7 +101,7 @@ static void test_last_in_first_out(void **state) {
     }
     /* The thread's own cache knows nothing of them. */
     thread_flush_home(this_thread);
-    depots_trim(true);
+    trim_depots(true);
     void *p = ashlar_malloc(100);
     for (unsigned i = 0; i < N; i++) {
         assert_ptr_not_equal(p, held[i]);
@@ -116,7 +116,7 @@ static void test_flush(void **state) {
     enum { N = 1000 };
     static void *held[N];
     thread_flush_home(this_thread);
-    depots_trim(true);
+    trim_depots(true);
     unsigned id = create();
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < N; i++) {

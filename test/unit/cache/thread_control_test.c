@@ -371,7 +371,7 @@ static void *set_cache(void *argument) {
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         MUST(thread_set_ncached_max(thread, good[i].ranges));
         MUST(thread_ncached_max(thread, class) == good[i].got);
-        depots_trim(true); /* what is taken from there is as large as it is */
+        trim_depots(true); /* what is taken from there is as large as it is */
         MUST(fill_up(class) <= good[i].got);
         MUST(good[i].got == 0 || fill_up(class) >= good[i].got / 2);
     }

