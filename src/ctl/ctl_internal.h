@@ -52,6 +52,8 @@ enum ctl_flags {
     CTL_EXPERIMENTAL = 16,
     CTL_INTERNAL = 32,
     CTL_OURS = 64, /* not a control of jemalloc */
+
+    CTL_IN_PAGES = 128, /* a field in bytes, shown in whole pages */
 };
 
 /* In the order of ctl_levels. */

@@ -70,6 +70,9 @@ static int copy_field(const char *base, struct ctl_call *c) {
         return ENOENT;
     }
     memcpy(&c->out, base + c->offset, ctl_types[c->row->type].out);
+    if ((c->row->flags & CTL_IN_PAGES) != 0) {
+        c->out.u64 /= purge_page_size;
+    }
     return 0;
 }
 

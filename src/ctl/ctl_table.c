@@ -17,6 +17,7 @@
 
 enum { R = CTL_READ, W = CTL_WRITE, RW = CTL_READ | CTL_WRITE };
 enum { OWN = CTL_UNLOCKED, INTERNAL = CTL_INTERNAL, EXPERIMENTAL = CTL_EXPERIMENTAL };
+enum { PAGES = CTL_IN_PAGES };
 
 /* clang-format off */
 static const struct ctl_row top[] = {
@@ -348,10 +349,12 @@ static const struct ctl_row stats_arenas[] = {
      "arena.<i>.dirty_decay_ms; all, or those destroyed: -1.")},
     {"muzzy_decay_ms", CTL_SSIZE, R, DO_FIELD, ARENA(muzzy_decay_ms), CTL_HELP(
      "arena.<i>.muzzy_decay_ms; all, or those destroyed: -1.")},
-    {"pactive", CTL_SIZE, R, DO_FIELD, ARENA(pactive), CTL_HELP("Pages in slabs and large objects.")},
-    {"pdirty", CTL_SIZE, R, DO_FIELD, ARENA(pdirty), CTL_HELP(
+    {"pactive", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(active_bytes), CTL_HELP(
+     "Pages in slabs and large objects. Numbers of pages are rounded down where pages are larger than "
+     "16 KiB; bytes are not.")},
+    {"pdirty", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(dirty_bytes), CTL_HELP(
      "Unused pages that were not given back yet.")},
-    {"pmuzzy", CTL_SIZE, R, DO_FIELD, ARENA(pmuzzy), CTL_HELP(
+    {"pmuzzy", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(muzzy_bytes), CTL_HELP(
      "Unused pages that the system may take.")},
     {"mapped", CTL_SIZE, R, DO_FIELD, ARENA(mapped), CTL_HELP("Active + dirty + muzzy + pinned bytes.")},
     {"retained", CTL_SIZE, R, DO_FIELD, ARENA(retained), CTL_HELP(
@@ -363,12 +366,12 @@ static const struct ctl_row stats_arenas[] = {
      "Passes that purged dirty pages.")},
     {"dirty_nmadvise", CTL_U64, R, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
      "System calls in them.")},
-    {"dirty_purged", CTL_U64, R, DO_FIELD, ARENA(dirty.purged), CTL_HELP("Pages purged in them.")},
+    {"dirty_purged", CTL_U64, R | PAGES, DO_FIELD, ARENA(dirty.purged_bytes), CTL_HELP("Pages purged in them.")},
     {"muzzy_npurge", CTL_U64, R, DO_FIELD, ARENA(muzzy.npurge), CTL_HELP(
      "Passes that purged muzzy pages.")},
     {"muzzy_nmadvise", CTL_U64, R, DO_FIELD, ARENA(muzzy.nmadvise), CTL_HELP(
      "System calls in them.")},
-    {"muzzy_purged", CTL_U64, R, DO_FIELD, ARENA(muzzy.purged), CTL_HELP("Pages purged in them.")},
+    {"muzzy_purged", CTL_U64, R | PAGES, DO_FIELD, ARENA(muzzy.purged_bytes), CTL_HELP("Pages purged in them.")},
     {"base", CTL_SIZE, R, DO_FIELD, ARENA(base), CTL_HELP(
      "Bytes of metadata but for `internal`; what belongs to no arena counts for arena 0.")},
     {"internal", CTL_SIZE, R, DO_FIELD, ARENA(internal), CTL_HELP(
@@ -503,9 +506,9 @@ static const struct ctl_row stats_arena_mutexes[] = {
 static const struct ctl_row stats_hpa[] = {
     {"npageslabs", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(cut_chunks), CTL_HELP(
      "Chunks of 2 MiB that are cut into runs (jemalloc: hugepage slabs).")},
-    {"nactive", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(cut_active), CTL_HELP(
+    {"nactive", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_FIELD, ARENA(cut_active_bytes), CTL_HELP(
      "Pages in use in them.")},
-    {"ndirty", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(cut_dirty), CTL_HELP(
+    {"ndirty", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_FIELD, ARENA(cut_dirty_bytes), CTL_HELP(
      "Unused dirty pages in them.")},
     {"npurge_passes", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.npurge), CTL_HELP(
      "Passes that purged dirty pages.")},
@@ -535,15 +538,15 @@ static const struct ctl_row stats_hpa_slabs[] = {
      DETAIL(slabs, npageslabs_nonhuge), CTL_HELP("Number of %s, not asked to be huge pages.")},
     {"npageslabs_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, npageslabs_huge),
      CTL_HELP("Number of %s, asked to be huge pages.")},
-    {"nactive_nonhuge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, nactive_nonhuge),
+    {"nactive_nonhuge", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_DETAIL, DETAIL(slabs, active_bytes_nonhuge),
      CTL_HELP("Pages in use in %s, not asked to be huge pages.")},
-    {"nactive_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, nactive_huge), CTL_HELP(
+    {"nactive_huge", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_DETAIL, DETAIL(slabs, active_bytes_huge), CTL_HELP(
      "Pages in use in %s, asked to be huge pages.")},
-    {"ndirty_nonhuge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, ndirty_nonhuge), CTL_HELP(
+    {"ndirty_nonhuge", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_DETAIL, DETAIL(slabs, dirty_bytes_nonhuge), CTL_HELP(
      "Unused dirty pages in %s, not asked to be huge pages.")},
-    {"ndirty_huge", CTL_SIZE, R | EXPERIMENTAL, DO_DETAIL, DETAIL(slabs, ndirty_huge), CTL_HELP(
+    {"ndirty_huge", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_DETAIL, DETAIL(slabs, dirty_bytes_huge), CTL_HELP(
      "Unused dirty pages in %s, asked to be huge pages.")},
-    {"nretained_nonhuge", CTL_SIZE, R | CTL_OURS, DO_DETAIL, DETAIL(slabs, nretained_nonhuge),
+    {"nretained_nonhuge", CTL_SIZE, R | CTL_OURS | PAGES, DO_DETAIL, DETAIL(slabs, retained_bytes_nonhuge),
      CTL_HELP("Unused pages without memory in %s, not asked to be huge pages.")},
 };
 
@@ -556,7 +559,7 @@ static const struct ctl_row stats_hpa_alloc[] = {
      "Calls that got <j> runs: all at 1.")},
     {"ps", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
      "Calls that got them out of <j> chunks: all at 1.")},
-    {"pages_per_ps", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nrun_pages), CTL_HELP(
+    {"pages_per_ps", CTL_U64, R | EXPERIMENTAL | PAGES, DO_RUN_HISTOGRAM, ARENA(run_bytes), CTL_HELP(
      "Pages of runs, where a chunk gave <j> of them: all at 1.")},
     {"extents_per_ps", CTL_U64, R | EXPERIMENTAL, DO_RUN_HISTOGRAM, ARENA(nruns), CTL_HELP(
      "Times a chunk gave <j> runs: all at 1.")},

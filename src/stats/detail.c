@@ -12,7 +12,7 @@
 enum { WALK_BATCH = 32, LG_PAGE_CLASS_GROUP = 2 };
 
 unsigned detail_page_class(size_t bytes) {
-    size_t pages = bytes / purge_page_size;
+    size_t pages = (bytes + purge_page_size - 1) / purge_page_size;
     if (pages <= 4) {
         return pages == 0 ? 0 : (unsigned)pages - 1;
     }
@@ -57,10 +57,10 @@ static void add_slab(struct slabs_detail *of, const struct chunk *chunk) {
     size_t unclean = dirty + bits128_count(chunk->muzzy);
     bool huge = opts.thp == THP_ALWAYS && space_of(chunk) == &arenas_space;
     *(huge ? &of->npageslabs_huge : &of->npageslabs_nonhuge) += 1;
-    *(huge ? &of->nactive_huge : &of->nactive_nonhuge) +=
-        ((CHUNK_GRANULES - free) << LG_GRANULE) / purge_page_size;
-    *(huge ? &of->ndirty_huge : &of->ndirty_nonhuge) += (dirty << LG_GRANULE) / purge_page_size;
-    of->nretained_nonhuge += huge ? 0 : ((free - unclean) << LG_GRANULE) / purge_page_size;
+    *(huge ? &of->active_bytes_huge : &of->active_bytes_nonhuge) += (CHUNK_GRANULES - free)
+                                                                    << LG_GRANULE;
+    *(huge ? &of->dirty_bytes_huge : &of->dirty_bytes_nonhuge) += dirty << LG_GRANULE;
+    of->retained_bytes_nonhuge += huge ? 0 : (free - unclean) << LG_GRANULE;
 }
 
 static void add_cut(struct detail *detail, const struct chunk *chunk) {

@@ -23,16 +23,16 @@ struct extents_detail {
     size_t pinned_bytes;
 };
 
-/* Chunks that are cut into runs; lengths are in pages. Huge ones are those the system was asked to back
+/* Chunks that are cut into runs; Huge ones are those the system was asked to back
  * by huge pages. */
 struct slabs_detail {
     size_t npageslabs_nonhuge;
     size_t npageslabs_huge;
-    size_t nactive_nonhuge;
-    size_t nactive_huge;
-    size_t ndirty_nonhuge;
-    size_t ndirty_huge;
-    size_t nretained_nonhuge;
+    size_t active_bytes_nonhuge;
+    size_t active_bytes_huge;
+    size_t dirty_bytes_nonhuge;
+    size_t dirty_bytes_huge;
+    size_t retained_bytes_nonhuge;
 };
 
 enum { NONFULL_CLASSES = 64 };
@@ -48,7 +48,7 @@ struct detail {
 /* Adds one arena's to *detail. */
 void detail_add(struct detail *detail, struct arena *arena);
 
-/* Class of a run of `bytes`, a multiple of the page size in force, and the longest run of a class. */
+/* Class of a run of `bytes`, which need not be whole pages, and the longest run of a class. */
 unsigned detail_page_class(size_t bytes);
 size_t detail_page_class_size(unsigned class);
 

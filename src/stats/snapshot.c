@@ -23,12 +23,12 @@ static size_t less(size_t a, size_t b) {
     return a > b ? a - b : 0;
 }
 
-static size_t in_pages(uint64_t granules) {
-    return (size_t)(granules << LG_GRANULE) / purge_page_size;
+static size_t in_bytes(uint64_t granules) {
+    return (size_t)(granules << LG_GRANULE);
 }
 
 static size_t used_bytes(const struct arena_snapshot *of) {
-    return (of->pactive + of->pdirty + of->pmuzzy) * purge_page_size + of->pinned;
+    return of->active_bytes + of->dirty_bytes + of->muzzy_bytes + of->pinned;
 }
 
 /* ---- locks ------------------------------------------------------------------------------------- */
@@ -146,7 +146,7 @@ static void read_bin(struct bin_snapshot *to, const struct arena *arena, unsigne
 static void read_purges(struct purge_snapshot *to, const struct purge_counters *from) {
     to->npurge = counter_read(&from->sweeps);
     to->nmadvise = counter_read(&from->calls);
-    to->purged = in_pages(counter_read(&from->granules));
+    to->purged_bytes = in_bytes(counter_read(&from->granules));
 }
 
 static void read_pages(struct arena_snapshot *to, const struct pages *pages) {
@@ -155,9 +155,9 @@ static void read_pages(struct arena_snapshot *to, const struct pages *pages) {
         to->lextents[i].nmalloc = counter_read(&pages->large.nmalloc[i]);
     }
     to->large.allocated = gauge_read(&pages->large.bytes);
-    to->pactive = in_pages(gauge_read(&pages->nactive));
-    to->pdirty = in_pages(pages_unused(pages, PAGES_DIRTY));
-    to->pmuzzy = in_pages(pages_unused(pages, PAGES_MUZZY));
+    to->active_bytes = in_bytes(gauge_read(&pages->nactive));
+    to->dirty_bytes = in_bytes(pages_unused(pages, PAGES_DIRTY));
+    to->muzzy_bytes = in_bytes(pages_unused(pages, PAGES_MUZZY));
     read_purges(&to->dirty, &pages->purged[PAGES_DIRTY]);
     read_purges(&to->muzzy, &pages->purged[PAGES_MUZZY]);
     to->kept_hits = counter_read(&pages->large.kept_hits);
@@ -166,10 +166,10 @@ static void read_pages(struct arena_snapshot *to, const struct pages *pages) {
     to->kept_flush = counter_read(&pages->large.kept_drops);
     to->kept_overfills = counter_read(&pages->large.kept_overfills);
     to->cut_chunks = gauge_read(&pages->ncut);
-    to->cut_active = in_pages(gauge_read(&pages->ncut_active));
-    to->cut_dirty = in_pages(gauge_read(&pages->nstate[PAGES_DIRTY]));
+    to->cut_active_bytes = in_bytes(gauge_read(&pages->ncut_active));
+    to->cut_dirty_bytes = in_bytes(gauge_read(&pages->nstate[PAGES_DIRTY]));
     to->nruns = counter_read(&pages->nruns);
-    to->nrun_pages = in_pages(counter_read(&pages->nrun_granules));
+    to->run_bytes = in_bytes(counter_read(&pages->nrun_granules));
     to->metadata_edata = to->cut_chunks * CHUNK_GRANULES * sizeof(struct run) +
                          gauge_read(&pages->nchunks) * sizeof(struct chunk);
 }
@@ -186,7 +186,7 @@ static void read_arena(struct arena_snapshot *to, struct arena *arena) {
     read_pages(to, &arena->pages);
     read_locks(to, arena);
     to->base = sizeof(struct arena) + to->metadata_edata;
-    to->pinned = pages_unused(&arena->pages, PAGES_PINNED) << LG_GRANULE;
+    to->pinned = in_bytes(pages_unused(&arena->pages, PAGES_PINNED));
     to->retained = less(gauge_read(&arena->own.committed_bytes), used_bytes(to));
 }
 
@@ -293,7 +293,7 @@ static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first)
 static void finish_arena(struct arena_snapshot *of) {
     sum_objects(of);
     of->mapped = used_bytes(of);
-    of->resident = of->mapped - of->pmuzzy * purge_page_size + of->base + of->internal;
+    of->resident = of->mapped - of->muzzy_bytes + of->base + of->internal;
 }
 
 static void merge_bin(struct bin_snapshot *to, const struct bin_snapshot *from) {
@@ -322,14 +322,14 @@ static void merge_objects(struct objects_snapshot *to, const struct objects_snap
 static void merge_purges(struct purge_snapshot *to, const struct purge_snapshot *from) {
     to->npurge += from->npurge;
     to->nmadvise += from->nmadvise;
-    to->purged += from->purged;
+    to->purged_bytes += from->purged_bytes;
 }
 
 /* Fields that are plain sums, as offsets, all of them size_t or uint64_t. */
 #define FIELD(name) offsetof(struct arena_snapshot, name)
 static const uint16_t summed[] = {
-    FIELD(pactive),          FIELD(pdirty),
-    FIELD(pmuzzy),           FIELD(mapped),
+    FIELD(active_bytes),     FIELD(dirty_bytes),
+    FIELD(muzzy_bytes),      FIELD(mapped),
     FIELD(retained),         FIELD(pinned),
     FIELD(extent_avail),     FIELD(base),
     FIELD(internal),         FIELD(metadata_edata),
@@ -339,9 +339,9 @@ static const uint16_t summed[] = {
     FIELD(kept_bytes),       FIELD(kept_hits),
     FIELD(kept_misses),      FIELD(kept_noflush),
     FIELD(kept_flush),       FIELD(kept_overfills),
-    FIELD(cut_chunks),       FIELD(cut_active),
-    FIELD(cut_dirty),        FIELD(nruns),
-    FIELD(nrun_pages),       FIELD(nhugifies),
+    FIELD(cut_chunks),       FIELD(cut_active_bytes),
+    FIELD(cut_dirty_bytes),  FIELD(nruns),
+    FIELD(run_bytes),        FIELD(nhugifies),
     FIELD(nhugify_failures), FIELD(ndehugifies),
 };
 static_assert(sizeof(size_t) == sizeof(uint64_t), "summed fields have one size");
@@ -379,7 +379,7 @@ static void sum_process(struct snapshot *snapshot) {
     const struct arena_snapshot *all = snapshot->merged;
     snapshot->allocated = less(all->small.allocated, all->tcache_bytes) + all->large.allocated;
     snapshot->cached = all->tcache_bytes + all->kept_bytes;
-    snapshot->active = all->pactive * purge_page_size;
+    snapshot->active = all->active_bytes;
     snapshot->metadata = all->base + all->internal;
     snapshot->metadata_edata = all->metadata_edata;
     snapshot->metadata_rtree = all->metadata_rtree;

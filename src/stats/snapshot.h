@@ -3,8 +3,8 @@
  * them. What each field means here is said in docs/controls.md, which is made from ctl/ctl_table.c.
  *
  * Collecting one stops nobody: counters are read one by one while other threads go on, so sums may be
- * off by what happened meanwhile; in a quiet process they are exact. Pages are those of
- * purge_page_size bytes.
+ * off by what happened meanwhile; in a quiet process they are exact. Memory is counted in bytes, which
+ * need not make up whole pages of purge_page_size.
  * Invariants: the arenas' fields sum up to the process's, arena 0 being charged with what belongs to
  *             none: metadata, and address space that several share.
  * Locks: a snapshot belongs to whoever took it. The registry of threads is locked while one is taken.
@@ -58,7 +58,7 @@ struct objects_snapshot {
 struct purge_snapshot {
     uint64_t npurge;
     uint64_t nmadvise;
-    uint64_t purged; /* pages */
+    uint64_t purged_bytes;
 };
 
 /* jemalloc's names of an arena's locks, and ours: see lock_of in snapshot.c. */
@@ -84,9 +84,9 @@ struct arena_snapshot {
     uint64_t uptime; /* ns */
     ssize_t dirty_decay_ms;
     ssize_t muzzy_decay_ms;
-    size_t pactive;
-    size_t pdirty;
-    size_t pmuzzy;
+    size_t active_bytes;
+    size_t dirty_bytes;
+    size_t muzzy_bytes;
     struct purge_snapshot dirty;
     struct purge_snapshot muzzy;
     size_t mapped;
@@ -111,10 +111,10 @@ struct arena_snapshot {
     uint64_t kept_overfills;
     /* Chunks that are cut into runs. */
     size_t cut_chunks;
-    size_t cut_active; /* pages */
-    size_t cut_dirty;  /* pages */
-    uint64_t nruns;    /* runs ever allocated */
-    uint64_t nrun_pages;
+    size_t cut_active_bytes;
+    size_t cut_dirty_bytes;
+    uint64_t nruns; /* runs ever allocated */
+    uint64_t run_bytes;
     /* Advice about huge pages, all of it with arena 0. */
     uint64_t nhugifies;
     uint64_t nhugify_failures;

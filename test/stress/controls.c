@@ -385,8 +385,8 @@ static void check_numbers(size_t before) {
     size_t length = sizeof(end);
     EXPECT(t_mallctl("arenas.narenas", &end, &length, NULL, 0) == 0, "arenas.narenas");
     static const char *const fields[] = {"small.nmalloc", "small.ndalloc", "small.nrequests",
-                                         "large.nmalloc", "large.ndalloc", "pactive",
-                                         "pdirty",        "tcache_bytes",  "resident"};
+                                         "large.nmalloc", "large.ndalloc", "mapped",
+                                         "tcache_bytes",  "resident"};
     for (unsigned i = 0; i < ARRAY_LEN(fields); i++) {
         uint64_t sum = 0;
         for (unsigned arena = 0; arena < end; arena++) {

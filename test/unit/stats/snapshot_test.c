@@ -48,12 +48,13 @@ static void check_part(const struct arena_snapshot *part) {
         assert_true(part->lextents[i].nmalloc >= part->lextents[i].ndalloc);
     }
     assert_int_equal(large, part->large.nmalloc - part->large.ndalloc);
-    assert_true(part->large.allocated <= part->pactive * purge_page_size);
+    assert_true(part->large.allocated <= part->active_bytes);
     assert_true(part->metadata_edata <= part->base || part->nthreads == 0);
-    assert_true(part->cut_active <= part->pactive && part->cut_dirty <= part->pdirty);
-    assert_int_equal(part->mapped, (part->pactive + part->pdirty + part->pmuzzy) * purge_page_size);
+    assert_true(part->cut_active_bytes <= part->active_bytes &&
+                part->cut_dirty_bytes <= part->dirty_bytes);
+    assert_int_equal(part->mapped, part->active_bytes + part->dirty_bytes + part->muzzy_bytes);
     assert_int_equal(part->resident,
-                     part->mapped - part->pmuzzy * purge_page_size + part->base + part->internal);
+                     part->mapped - part->muzzy_bytes + part->base + part->internal);
 }
 
 /* slab slack: free slots and ends of slabs; rounding: what large objects leave of their granules. */
@@ -103,7 +104,7 @@ static void check_snapshot(void) {
         check_part(part);
         small += part->small.allocated;
         resident += part->resident;
-        dirty += part->pdirty * purge_page_size;
+        dirty += part->dirty_bytes;
         detail_add(detail, arena);
     }
     check_part(merged);
@@ -118,8 +119,8 @@ static void check_snapshot(void) {
     }
     assert_int_equal(found, dirty);
     assert_int_equal(detail->slabs.npageslabs_nonhuge, merged->cut_chunks);
-    assert_int_equal(detail->slabs.nactive_nonhuge, merged->cut_active);
-    assert_int_equal(detail->slabs.ndirty_nonhuge, merged->cut_dirty);
+    assert_int_equal(detail->slabs.active_bytes_nonhuge, merged->cut_active_bytes);
+    assert_int_equal(detail->slabs.dirty_bytes_nonhuge, merged->cut_dirty_bytes);
     size_t parts = detail->full.npageslabs_nonhuge + detail->empty.npageslabs_nonhuge;
     for (unsigned i = 0; i < NONFULL_CLASSES; i++) {
         parts += detail->nonfull[i].npageslabs_nonhuge;
@@ -257,20 +258,18 @@ static void test_shared_locks_count_once(void **state) {
 
 static void test_page_classes(void **state) {
     (void)state;
-    for (unsigned i = 0; i + 1 < NPAGE_CLASSES; i++) {
+    for (unsigned i = 0; detail_page_class_size(i) < (size_t)1 << 56; i++) {
         size_t size = detail_page_class_size(i);
         assert_int_equal(detail_page_class(size), i);
-        assert_int_equal(detail_page_class(size + purge_page_size), i + 1);
+        assert_int_equal(detail_page_class(size - 1), i);
+        assert_int_equal(detail_page_class(size + 1), i + 1);
     }
     assert_int_equal(detail_page_class(0), 0);
 }
 
-/* The sums are exact where pages are no larger than granules. */
-static int use_small_pages(void **state) {
+static int start(void **state) {
     (void)state;
-    assert_non_null(thread_enter());
-    purge_page_size = 4096;
-    return 0;
+    return thread_enter() != NULL ? 0 : -1;
 }
 
 int main(void) {
@@ -281,5 +280,5 @@ int main(void) {
         cmocka_unit_test(test_reset_of_locks), cmocka_unit_test(test_page_classes),
         cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_shared_locks_count_once),
     };
-    return cmocka_run_group_tests(tests, use_small_pages, NULL);
+    return cmocka_run_group_tests(tests, start, NULL);
 }
