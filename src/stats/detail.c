@@ -26,12 +26,16 @@ size_t detail_page_class_size(unsigned class) {
     return pages * purge_page_size;
 }
 
-enum state { DIRTY, MUZZY, RETAINED, UNCOUNTED };
+enum state { DIRTY, MUZZY, RETAINED, PINNED, UNCOUNTED };
+
+static enum state dirty_state(const struct chunk *chunk) {
+    return chunk->pinned ? PINNED : DIRTY;
+}
 
 static void add_run(struct detail *detail, enum state state, size_t bytes) {
     struct extents_detail *of = &detail->extents[detail_page_class(bytes)];
-    size_t *count[] = {&of->ndirty, &of->nmuzzy, &of->nretained};
-    size_t *sum[] = {&of->dirty_bytes, &of->muzzy_bytes, &of->retained_bytes};
+    size_t *count[] = {&of->ndirty, &of->nmuzzy, &of->nretained, &of->npinned};
+    size_t *sum[] = {&of->dirty_bytes, &of->muzzy_bytes, &of->retained_bytes, &of->pinned_bytes};
     ++*count[state];
     *sum[state] += bytes;
 }
@@ -59,13 +63,14 @@ static void add_slab(struct slabs_detail *of, const struct chunk *chunk) {
     *(huge ? &of->npageslabs_huge : &of->npageslabs_nonhuge) += 1;
     *(huge ? &of->active_bytes_huge : &of->active_bytes_nonhuge) += (CHUNK_GRANULES - free)
                                                                     << LG_GRANULE;
-    *(huge ? &of->dirty_bytes_huge : &of->dirty_bytes_nonhuge) += dirty << LG_GRANULE;
+    *(huge ? &of->dirty_bytes_huge : &of->dirty_bytes_nonhuge) +=
+        chunk->pinned ? 0 : dirty << LG_GRANULE;
     of->retained_bytes_nonhuge += huge ? 0 : (free - unclean) << LG_GRANULE;
 }
 
 static void add_cut(struct detail *detail, const struct chunk *chunk) {
     bits128 clean = chunk->free & ~(chunk->dirty | chunk->muzzy);
-    add_set(detail, DIRTY, chunk->dirty);
+    add_set(detail, dirty_state(chunk), chunk->dirty);
     add_set(detail, MUZZY, chunk->muzzy);
     add_set(detail, RETAINED, clean);
     add_slab(&detail->slabs, chunk);
@@ -93,7 +98,7 @@ static void add_free_chunks(struct detail *detail, const struct arena *arena, st
             bool unclean = unused && bitset_has(region->dirty, i);
             if (unclean &&
                 atomic_load_explicit(&chunk->owner, memory_order_relaxed) == &arena->pages.owner) {
-                add_set(detail, DIRTY, chunk->dirty);
+                add_set(detail, dirty_state(chunk), chunk->dirty);
                 add_set(detail, MUZZY, chunk->muzzy);
                 add_set(detail, RETAINED, ~(chunk->dirty | chunk->muzzy));
             }

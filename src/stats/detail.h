@@ -23,8 +23,7 @@ struct extents_detail {
     size_t pinned_bytes;
 };
 
-/* Chunks that are cut into runs; Huge ones are those the system was asked to back
- * by huge pages. */
+/* Chunks that are cut into runs. Huge ones are those the system was asked to back by huge pages. */
 struct slabs_detail {
     size_t npageslabs_nonhuge;
     size_t npageslabs_huge;

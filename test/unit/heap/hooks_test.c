@@ -18,6 +18,7 @@
 #include "meta/meta.h"
 #include "opt/opt.h"
 #include "os/os.h"
+#include "stats/detail.h"
 #include "support/pattern.h"
 
 enum { EXTENTS_MAX = 1024, SLOTS = 300, JUNK = 0xee };
@@ -505,6 +506,23 @@ static void test_huge_pages(void **state) {
     assert_true(arenas_destroy(arena));
 }
 
+/* How unused memory is cut up: pinned memory is told apart from dirty memory. */
+static void expect_pinned(struct arena *arena) {
+    struct detail *detail = calloc(1, sizeof(*detail));
+    detail_add(detail, arena);
+    size_t runs = 0;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < NPAGE_CLASSES; i++) {
+        assert_int_equal(detail->extents[i].ndirty, 0);
+        runs += detail->extents[i].npinned;
+        bytes += detail->extents[i].pinned_bytes;
+    }
+    assert_true(runs > 0);
+    assert_int_equal(bytes, pages_unused(&arena->pages, PAGES_PINNED) << LG_GRANULE);
+    assert_int_equal(detail->slabs.dirty_bytes_nonhuge, 0);
+    free(detail);
+}
+
 static void test_pinned(void **state) {
     (void)state;
     static struct world world;
@@ -517,6 +535,7 @@ static void test_pinned(void **state) {
     purge_all(&arena->pages);
     assert_int_equal(pages_unused(&arena->pages, PAGES_DIRTY), 0);
     assert_true(pages_unused(&arena->pages, PAGES_PINNED) > 0);
+    expect_pinned(arena);
     for (unsigned i = CALL_DALLOC; i < CALLS; i++) {
         assert_int_equal(world.calls[i], 0); /* not even committed */
     }
