@@ -47,7 +47,7 @@ static void add_lock_counts(struct lock_snapshot *to, const struct lock_snapshot
     }
 }
 
-void snapshot_read_lock(const struct lock *lock, struct lock_snapshot *to) {
+static void read_lock(const struct lock *lock, struct lock_snapshot *to) {
     struct lock_snapshot now = {
         .num_ops = counter_read(&lock->acquired),
         .num_wait = counter_read(&lock->slept),
@@ -89,11 +89,11 @@ static void read_locks(struct arena_snapshot *to, struct arena *arena) {
         const struct lock *lock = lock_of(arena, (enum arena_mutex)i);
         bool own = (uintptr_t)lock - (uintptr_t)arena < sizeof(*arena);
         if (own || (lock != NULL && arena == arenas_get(0))) {
-            snapshot_read_lock(lock, &to->mutexes[i]);
+            read_lock(lock, &to->mutexes[i]);
         }
     }
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        snapshot_read_lock(&arena->depots[class].lock, &to->mutexes[MUTEX_HPA_SEC]);
+        read_lock(&arena->depots[class].lock, &to->mutexes[MUTEX_HPA_SEC]);
     }
 }
 
@@ -140,7 +140,7 @@ static void read_bin(struct bin_snapshot *to, const struct arena *arena, unsigne
     to->nreslabs = less(counter_read(&bin->nopened), to->nslabs);
     to->curslabs = gauge_read(&bin->nslabs);
     to->nonfull_slabs = less(to->curslabs, gauge_read(&bin->nfull));
-    snapshot_read_lock(&bin->lock, &to->mutex);
+    read_lock(&bin->lock, &to->mutex);
 }
 
 static void read_purges(struct purge_snapshot *to, const struct purge_counters *from) {
@@ -296,79 +296,29 @@ static void finish_arena(struct arena_snapshot *of) {
     of->resident = of->mapped - of->muzzy_bytes + of->base + of->internal;
 }
 
-static void merge_bin(struct bin_snapshot *to, const struct bin_snapshot *from) {
-    to->nmalloc += from->nmalloc;
-    to->ndalloc += from->ndalloc;
-    to->nrequests += from->nrequests;
-    to->curregs += from->curregs;
-    to->nfills += from->nfills;
-    to->nflushes += from->nflushes;
-    to->nslabs += from->nslabs;
-    to->nreslabs += from->nreslabs;
-    to->curslabs += from->curslabs;
-    to->nonfull_slabs += from->nonfull_slabs;
-    add_lock_counts(&to->mutex, &from->mutex);
-}
-
-static void merge_objects(struct objects_snapshot *to, const struct objects_snapshot *from) {
-    to->allocated += from->allocated;
-    to->nmalloc += from->nmalloc;
-    to->ndalloc += from->ndalloc;
-    to->nrequests += from->nrequests;
-    to->nfills += from->nfills;
-    to->nflushes += from->nflushes;
-}
-
-static void merge_purges(struct purge_snapshot *to, const struct purge_snapshot *from) {
-    to->npurge += from->npurge;
-    to->nmadvise += from->nmadvise;
-    to->purged_bytes += from->purged_bytes;
-}
-
-/* Fields that are plain sums, as offsets, all of them size_t or uint64_t. */
-#define FIELD(name) offsetof(struct arena_snapshot, name)
-static const uint16_t summed[] = {
-    FIELD(active_bytes),     FIELD(dirty_bytes),
-    FIELD(muzzy_bytes),      FIELD(mapped),
-    FIELD(retained),         FIELD(pinned),
-    FIELD(extent_avail),     FIELD(base),
-    FIELD(internal),         FIELD(metadata_edata),
-    FIELD(metadata_rtree),   FIELD(metadata_thp),
-    FIELD(tcache_bytes),     FIELD(tcache_stashed_bytes),
-    FIELD(resident),         FIELD(abandoned_vm),
-    FIELD(kept_bytes),       FIELD(kept_hits),
-    FIELD(kept_misses),      FIELD(kept_noflush),
-    FIELD(kept_flush),       FIELD(kept_overfills),
-    FIELD(cut_chunks),       FIELD(cut_active_bytes),
-    FIELD(cut_dirty_bytes),  FIELD(nruns),
-    FIELD(run_bytes),        FIELD(nhugifies),
-    FIELD(nhugify_failures), FIELD(ndehugifies),
-};
-static_assert(sizeof(size_t) == sizeof(uint64_t), "summed fields have one size");
-
-static void merge(struct arena_snapshot *to, const struct arena_snapshot *from) {
-    to->nthreads += from->nthreads;
-    to->uptime = from->uptime > to->uptime ? from->uptime : to->uptime;
-    for (unsigned i = 0; i < ARRAY_LEN(summed); i++) {
+/* Adds the counts of a struct up to a field, all of them size_t or uint64_t. */
+static void add_counts(void *to, const void *from, size_t bytes) {
+    static_assert(sizeof(size_t) == sizeof(uint64_t), "counts have one size");
+    for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
         uint64_t a;
         uint64_t b;
-        memcpy(&a, (char *)to + summed[i], sizeof(a));
-        memcpy(&b, (const char *)from + summed[i], sizeof(b));
+        memcpy(&a, (char *)to + i, sizeof(a));
+        memcpy(&b, (const char *)from + i, sizeof(b));
         a += b;
-        memcpy((char *)to + summed[i], &a, sizeof(a));
+        memcpy((char *)to + i, &a, sizeof(a));
     }
-    merge_purges(&to->dirty, &from->dirty);
-    merge_purges(&to->muzzy, &from->muzzy);
-    merge_objects(&to->small, &from->small);
-    merge_objects(&to->large, &from->large);
+}
+
+static void merge(struct arena_snapshot *to, const struct arena_snapshot *from) {
+    const size_t first = offsetof(struct arena_snapshot, active_bytes);
+    to->nthreads += from->nthreads;
+    to->uptime = from->uptime > to->uptime ? from->uptime : to->uptime;
+    add_counts((char *)to + first, (const char *)from + first,
+               offsetof(struct arena_snapshot, mutexes) - first);
+    add_counts(to->lextents, from->lextents, sizeof(to->lextents));
     for (unsigned i = 0; i < NCLASSES - 1; i++) {
-        merge_bin(&to->bins[i], &from->bins[i]);
-    }
-    for (unsigned i = 0; i < NLEXTENTS; i++) {
-        to->lextents[i].nmalloc += from->lextents[i].nmalloc;
-        to->lextents[i].ndalloc += from->lextents[i].ndalloc;
-        to->lextents[i].nrequests += from->lextents[i].nrequests;
-        to->lextents[i].curlextents += from->lextents[i].curlextents;
+        add_counts(&to->bins[i], &from->bins[i], offsetof(struct bin_snapshot, mutex));
+        add_lock_counts(&to->bins[i].mutex, &from->bins[i].mutex);
     }
     for (unsigned i = 0; i < ARENA_MUTEXES; i++) {
         add_lock_counts(&to->mutexes[i], &from->mutexes[i]);
@@ -444,7 +394,7 @@ struct snapshot *snapshot_take(void) {
     sum_process(snapshot);
     for (unsigned i = 0; i < GLOBAL_MUTEXES; i++) {
         if (snapshot_locks[i] != NULL) {
-            snapshot_read_lock(snapshot_locks[i], &snapshot->mutexes[i]);
+            read_lock(snapshot_locks[i], &snapshot->mutexes[i]);
         }
     }
     return snapshot;

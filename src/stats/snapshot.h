@@ -24,6 +24,7 @@ struct lock_snapshot {
     uint32_t max_num_thds;
 };
 
+/* All but the lock: size_t or uint64_t, as in the three structs below. */
 struct bin_snapshot {
     uint64_t nmalloc;
     uint64_t ndalloc;
@@ -84,6 +85,7 @@ struct arena_snapshot {
     uint64_t uptime; /* ns */
     ssize_t dirty_decay_ms;
     ssize_t muzzy_decay_ms;
+    /* From here to the locks: size_t or uint64_t, and summed up over arenas. */
     size_t active_bytes;
     size_t dirty_bytes;
     size_t muzzy_bytes;
@@ -177,7 +179,6 @@ void snapshot_drop(struct snapshot *snapshot);
 /* The part of one arena, of SNAPSHOT_ALL or SNAPSHOT_DESTROYED; NULL: there was no such arena. */
 const struct arena_snapshot *snapshot_arena(const struct snapshot *snapshot, unsigned arena);
 
-void snapshot_read_lock(const struct lock *lock, struct lock_snapshot *to);
 /* All counters of all locks begin again. The caller holds that of MUTEX_CTL. */
 void snapshot_reset_locks(void);
 
