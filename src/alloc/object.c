@@ -31,10 +31,6 @@ void *object_alloc_aligned(size_t size, size_t alignment) {
     return slow_malloc_large(size, alignment, false);
 }
 
-size_t object_usable_for(size_t size) {
-    return size <= SIZECLASS_MAX ? sizeclasses[sizeclass_of(size)].size : large_round(size);
-}
-
 size_t object_usable(const void *p, const char *call) {
     unsigned class = map_size_class_of(p);
     if (likely(class != 0)) {

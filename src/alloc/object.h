@@ -23,7 +23,5 @@ extern _Atomic size_t object_zero_reallocs;
 bool object_resize_large(void *p, struct large large, size_t size);
 /* Bytes the object may use; p is not NULL. */
 size_t object_usable(const void *p, const char *call);
-/* The usable size that malloc(size) would give, size <= PTRDIFF_MAX. */
-size_t object_usable_for(size_t size);
 
 #endif

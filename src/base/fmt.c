@@ -62,13 +62,9 @@ void fmt_i64(struct fmt *f, int64_t value) {
     }
 }
 
-void fmt_hex(struct fmt *f, uint64_t value, unsigned min_digits) {
-    put_number(f, value, 16, min_digits < 16 ? min_digits : 16);
-}
-
 void fmt_ptr(struct fmt *f, const void *pointer) {
     fmt_str(f, "0x");
-    fmt_hex(f, (uint64_t)(uintptr_t)pointer, 1);
+    put_number(f, (uint64_t)(uintptr_t)pointer, 16, 1);
 }
 
 void fmt_fixed(struct fmt *f, uint64_t value, unsigned decimals) {
@@ -83,33 +79,6 @@ void fmt_fixed(struct fmt *f, uint64_t value, unsigned decimals) {
     }
 }
 
-void fmt_size(struct fmt *f, uint64_t nbytes) {
-    static const char units[] = "BKMGTPE";
-    unsigned step = 0;
-    while (step < sizeof(units) - 2 && nbytes >> (10 * step) >= 1024) {
-        step++;
-    }
-    if (step == 0) {
-        fmt_u64(f, nbytes);
-        fmt_str(f, " B");
-        return;
-    }
-    /* Whole units and tenths apart, since nbytes * 10 may not fit. */
-    unsigned shift = 10 * step;
-    uint64_t rest = nbytes & (((uint64_t)1 << shift) - 1);
-    uint64_t half = (uint64_t)1 << (shift - 1);
-    uint64_t tenths = (rest * 10 + half) >> shift; /* rest < 2^60: fits */
-    uint64_t value = (nbytes >> shift) * 10 + tenths;
-    if (value == 10240 && step < sizeof(units) - 2) {
-        value = 10; /* 1023.96 KiB rounds up to 1.0 MiB */
-        step++;
-    }
-    fmt_fixed(f, value, 1);
-    fmt_char(f, ' ');
-    fmt_char(f, units[step]);
-    fmt_str(f, "iB");
-}
-
 void fmt_pad(struct fmt *f, size_t column) {
     size_t line = f->length;
     while (line > 0 && f->buffer[line - 1] != '\n') {
@@ -118,16 +87,4 @@ void fmt_pad(struct fmt *f, size_t column) {
     while (f->length - line < column && fmt_room(f) > 0) {
         fmt_char(f, ' ');
     }
-}
-
-void fmt_right(struct fmt *f, size_t start, size_t width) {
-    size_t n = f->length - start;
-    if (n >= width) {
-        return;
-    }
-    size_t room = fmt_room(f);
-    size_t shift = width - n < room ? width - n : room;
-    memmove(f->buffer + start + shift, f->buffer + start, n + 1);
-    memset(f->buffer + start, ' ', shift);
-    f->length += shift;
 }

@@ -38,19 +38,12 @@ void fmt_strn(struct fmt *f, const char *text, size_t length);
 
 void fmt_u64(struct fmt *f, uint64_t value);
 void fmt_i64(struct fmt *f, int64_t value);
-/* Lower case, without 0x, with leading zeros up to `min_digits` (at most 16 are added). */
-void fmt_hex(struct fmt *f, uint64_t value, unsigned min_digits);
-/* 0x and the address. */
+/* 0x and the address, in lower case. */
 void fmt_ptr(struct fmt *f, const void *pointer);
 /* value / 10^decimals, all decimals shown: fmt_fixed(f, 1234, 2) writes 12.34. decimals <= 19. */
 void fmt_fixed(struct fmt *f, uint64_t value, unsigned decimals);
-/* A number of bytes for people: 17 B, 1.5 KiB, 16.0 EiB. One decimal, rounded to nearest. */
-void fmt_size(struct fmt *f, uint64_t nbytes);
 
 /* Spaces until the current line is `column` bytes long; nothing when it already is. */
 void fmt_pad(struct fmt *f, size_t column);
-/* Moves what was written since `start` (a value length had) to the right end of a field of `width`
- * bytes, as numbers in a table stand. Nothing when it is wider than that. */
-void fmt_right(struct fmt *f, size_t start, size_t width);
 
 #endif

@@ -25,7 +25,6 @@ static char *cursor;        /* guarded by meta_lock */
 static char *end;           /* guarded by meta_lock */
 static size_t next_mapping; /* guarded by meta_lock */
 static _Atomic size_t allocated;
-static _Atomic size_t mapped;
 static _Atomic size_t huge_pages;
 
 /* A mapping of huge pages, as far as `length` has them whole. */
@@ -53,11 +52,7 @@ static char *map_huge(size_t length) {
 static char *map_block(size_t length) {
     bool huge = opts.metadata_thp != METADATA_THP_OFF && length >= HUGE_PAGE;
     char *block = huge ? map_huge(length) : NULL;
-    block = block != NULL ? block : os_page_ops.map(length);
-    if (block != NULL) {
-        atomic_fetch_add_explicit(&mapped, length, memory_order_relaxed);
-    }
-    return block;
+    return block != NULL ? block : os_page_ops.map(length);
 }
 
 /* Mappings double. The first ones are small, unless they shall be huge pages. */
@@ -102,10 +97,6 @@ void *meta_alloc(size_t size) {
 
 size_t meta_allocated_bytes(void) {
     return atomic_load_explicit(&allocated, memory_order_relaxed);
-}
-
-size_t meta_mapped_bytes(void) {
-    return atomic_load_explicit(&mapped, memory_order_relaxed);
 }
 
 size_t meta_huge_pages(void) {

@@ -15,9 +15,8 @@
 /* At least `size` zeroed bytes, or NULL when the system has no memory. */
 void *meta_alloc(size_t size);
 
-/* Bytes handed out by meta_alloc so far, and bytes of address space mapped for it. */
+/* Bytes handed out by meta_alloc so far. */
 size_t meta_allocated_bytes(void);
-size_t meta_mapped_bytes(void);
 /* Huge pages that the system was asked for, for metadata. */
 size_t meta_huge_pages(void);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "alloc/extended.h"
 #include "alloc/object.h"
 #include "alloc/slow.h"
 #include "cache/event.h"
@@ -63,7 +64,7 @@ static void test_zeroed(void **state) {
         unsigned char *p = object_alloc_zeroed(size);
         size_t usable = object_usable(p, "test");
         assert_true(usable >= size);
-        assert_int_equal(usable, object_usable_for(size));
+        assert_int_equal(usable, extended_usable_for(size != 0 ? size : 1, 0));
         assert_true(unit_is_filled(p, usable, 0));
         memset(p, 0xee, usable);
         ashlar_free(p);

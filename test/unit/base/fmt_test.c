@@ -51,11 +51,9 @@ static void test_integers(void **state) {
         fmt_char(&f, ' ');
         fmt_i64(&f, (int64_t)value);
         fmt_char(&f, ' ');
-        fmt_hex(&f, value, 1);
-        fmt_char(&f, ' ');
-        fmt_hex(&f, value, 12);
-        snprintf(wanted, sizeof(wanted), "%" PRIu64 " %" PRId64 " %" PRIx64 " %012" PRIx64, value,
-                 (int64_t)value, value, value);
+        fmt_ptr(&f, (const void *)(uintptr_t)value);
+        snprintf(wanted, sizeof(wanted), "%" PRIu64 " %" PRId64 " 0x%" PRIx64, value,
+                 (int64_t)value, value);
         expect(&f, wanted);
         value = (value ^ (value >> 7)) * UINT64_C(0x9e3779b97f4a7c15) >> (i % 64);
     }
@@ -69,11 +67,7 @@ static void test_integer_limits(void **state) {
     fmt_u64(&f, UINT64_MAX);
     fmt_char(&f, ' ');
     fmt_i64(&f, INT64_MIN);
-    fmt_char(&f, ' ');
-    fmt_hex(&f, 0, 0);
-    fmt_char(&f, ' ');
-    fmt_hex(&f, 1, 99);
-    expect(&f, "0 18446744073709551615 -9223372036854775808 0 0000000000000001");
+    expect(&f, "0 18446744073709551615 -9223372036854775808");
 }
 
 static void test_pointer(void **state) {
@@ -98,33 +92,6 @@ static void test_fixed(void **state) {
     expect(&f, "12.34 0.005 7 1.8446744073709551615");
 }
 
-static void test_size(void **state) {
-    (void)state;
-    static const struct {
-        uint64_t nbytes;
-        const char *wanted;
-    } rows[] = {
-        {0, "0 B"},
-        {17, "17 B"},
-        {1023, "1023 B"},
-        {1024, "1.0 KiB"},
-        {1536, "1.5 KiB"},
-        {1024 * 1024 - 1, "1.0 MiB"},
-        {1024 * 1023, "1023.0 KiB"},
-        {UINT64_C(1) << 30, "1.0 GiB"},
-        {UINT64_C(10) << 40, "10.0 TiB"},
-        {(UINT64_C(5) << 50) / 2, "2.5 PiB"},
-        {UINT64_C(0x1199999999999999), "1.1 EiB"},
-        {UINT64_C(0x1e00000000000000), "1.9 EiB"},
-        {UINT64_MAX, "16.0 EiB"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct fmt f = start();
-        fmt_size(&f, rows[i].nbytes);
-        expect(&f, rows[i].wanted);
-    }
-}
-
 static void test_columns(void **state) {
     (void)state;
     struct fmt f = start();
@@ -132,15 +99,10 @@ static void test_columns(void **state) {
     fmt_pad(&f, 6);
     fmt_str(&f, "|");
     fmt_pad(&f, 3);
-    size_t from = f.length;
-    fmt_u64(&f, 42);
-    fmt_right(&f, from, 5);
     fmt_str(&f, "\n");
     fmt_pad(&f, 2);
-    from = f.length;
-    fmt_str(&f, "wide");
-    fmt_right(&f, from, 3);
-    expect(&f, "name  |   42\n  wide");
+    fmt_str(&f, "next");
+    expect(&f, "name  |\n  next");
 }
 
 static void write_everything(struct fmt *f) {
@@ -148,19 +110,14 @@ static void write_everything(struct fmt *f) {
     fmt_char(f, 'c');
     fmt_u64(f, UINT64_MAX);
     fmt_i64(f, INT64_MIN);
-    fmt_hex(f, UINT64_MAX, 16);
     fmt_ptr(f, (const void *)UINTPTR_MAX);
     fmt_pad(f, 90);
-    size_t from = f->length;
     fmt_fixed(f, 123456, 4);
-    fmt_right(f, from, 12);
     fmt_str(f, "\n");
     fmt_pad(f, 4);
-    fmt_size(f, UINT64_MAX);
 }
 
-/* A shorter buffer holds exactly the front of the whole text, and the bytes behind it stay. Only
- * fmt_right() can differ from that: it moves what was kept. */
+/* A shorter buffer holds exactly the front of the whole text, and the bytes behind it stay. */
 static void test_never_overflows(void **state) {
     (void)state;
     char whole[256];
@@ -176,9 +133,7 @@ static void test_never_overflows(void **state) {
         write_everything(&f);
         assert_int_equal(f.length, strlen(small));
         assert_int_equal(f.length, capacity - 1 < full ? capacity - 1 : full);
-        if (capacity <= 91 || capacity > 103) {
-            assert_memory_equal(small, whole, f.length);
-        }
+        assert_memory_equal(small, whole, f.length);
         for (size_t i = capacity; i < sizeof(small); i++) {
             assert_int_equal((unsigned char)small[i], 0x5a);
         }
@@ -187,10 +142,10 @@ static void test_never_overflows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_integer_limits), cmocka_unit_test(test_pointer),
-        cmocka_unit_test(test_fixed),          cmocka_unit_test(test_size),
-        cmocka_unit_test(test_columns),        cmocka_unit_test(test_never_overflows),
+        cmocka_unit_test(test_strings),         cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_integer_limits),  cmocka_unit_test(test_pointer),
+        cmocka_unit_test(test_fixed),           cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_never_overflows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
