@@ -14,7 +14,7 @@ set(ASHLAR_SOURCES_CACHE
     cache/thread_event.c cache/slots.c cache/thread_control.c cache/tcaches.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c alloc/extended.c)
 set(ASHLAR_SOURCES_STATS stats/totals.c stats/snapshot.c stats/detail.c)
-set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_version.c ctl/ctl_option.c ctl/ctl_thread.c
+set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_option.c ctl/ctl_thread.c
     ctl/ctl_arenas.c ctl/ctl_stats.c ctl/ctl_background.c ctl/ctl_experimental.c)
 set(ASHLAR_SOURCES_REPORT
     report/writer.c report/json.c report/text.c report/openmetrics.c report/report.c)

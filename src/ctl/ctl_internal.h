@@ -278,7 +278,7 @@ extern const struct ctl_row ctl_option_row; /* of every control opt.* */
 const struct opt_row *ctl_option_find(const char *word, size_t length);
 enum ctl_type ctl_option_type(const struct opt_row *row);
 
-/* ---- ctl_version.c, ctl_option.c: what was fixed at start or before ---- */
+/* ---- ctl_option.c: what was fixed at start or before ---- */
 
 ctl_function ctl_version, ctl_constant, ctl_config_debug, ctl_config_malloc_conf, ctl_option,
     ctl_option_source;

@@ -1,12 +1,18 @@
 /*
- * ctl_option.c: controls that show what was fixed when the library was built or started: config.*
- * and opt.*.
+ * ctl_option.c: controls that show what was fixed when the library was built or started: the version,
+ * config.* and opt.*.
  */
 #include <string.h>
 
 #include "ctl/ctl_internal.h"
 #include "heap/arenas.h"
 #include "os/os.h"
+#include "pages/hooks.h" /* <jemalloc/jemalloc.h> */
+
+int ctl_version(struct ctl_call *c) {
+    c->out.text = JEMALLOC_VERSION;
+    return 0;
+}
 
 int ctl_constant(struct ctl_call *c) {
     c->out.u64 = c->row->offset;
@@ -42,8 +48,8 @@ static void put_number(union ctl_value *out, enum ctl_type type, int64_t value) 
     }
 }
 
-/* Huge pages there may be none. The number of arenas is computed from the CPUs unless it was given; background_thread has a third
- * value, which does not start a thread by itself. */
+/* There may be no huge pages. The number of arenas is computed from the CPUs unless it was given.
+ * background_thread has a third value, which does not start a thread by itself. */
 int ctl_option(struct ctl_call *c) {
     const struct opt_row *row = c->option;
     enum ctl_type type = ctl_option_type(row);

@@ -157,9 +157,9 @@ void *hooks_alloc(struct hooks *hooks, size_t size, size_t alignment, bool *zero
     uintptr_t got =
         (uintptr_t)call.table->alloc(call.table, NULL, size, alignment, zero, commit, hooks->arena);
     leave(&call);
-    *pinned = (got & HOOK_PINNED) != 0;
+    *pinned = (got & EXTENT_ALLOC_FLAG_PINNED) != 0;
     *commit = *commit || *pinned;
-    uintptr_t base = got & ~(uintptr_t)HOOK_FLAGS;
+    uintptr_t base = got & ~(uintptr_t)EXTENT_ALLOC_FLAG_MASK;
     if (base != 0 && base % alignment != 0) {
         hooks_dalloc(hooks, (struct extent){base, size}, *commit);
         return NULL;

@@ -1,8 +1,8 @@
 /*
  * hooks.h: extent hooks: functions of the program's that give an arena its address space.
  *
- * Holds: the table as jemalloc declares it (<jemalloc/jemalloc.h> has the same), a table with what the
- * library does itself, and one function per hook that calls it as it must be called:
+ * Holds: the table that <jemalloc/jemalloc.h> declares, filled with what the library does itself, and one
+ * function per hook that calls it as it must be called:
  *   without any lock of ours, so that hooks may allocate and free;
  *   with upcalls.enter_hook, so that what they allocate does not come from the arena they work for;
  *   with errno kept; and an absent hook always refuses.
@@ -15,39 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct extent_hooks_s extent_hooks_t;
-
-typedef void *extent_alloc_t(extent_hooks_t *hooks, void *new_addr, size_t size, size_t alignment,
-                             bool *zero, bool *commit, unsigned arena_ind);
-typedef bool extent_dalloc_t(extent_hooks_t *hooks, void *addr, size_t size, bool committed,
-                             unsigned arena_ind);
-typedef void extent_destroy_t(extent_hooks_t *hooks, void *addr, size_t size, bool committed,
-                              unsigned arena_ind);
-typedef bool extent_commit_t(extent_hooks_t *hooks, void *addr, size_t size, size_t offset,
-                             size_t length, unsigned arena_ind);
-typedef bool extent_decommit_t(extent_hooks_t *hooks, void *addr, size_t size, size_t offset,
-                               size_t length, unsigned arena_ind);
-typedef bool extent_purge_t(extent_hooks_t *hooks, void *addr, size_t size, size_t offset,
-                            size_t length, unsigned arena_ind);
-typedef bool extent_split_t(extent_hooks_t *hooks, void *addr, size_t size, size_t size_a,
-                            size_t size_b, bool committed, unsigned arena_ind);
-typedef bool extent_merge_t(extent_hooks_t *hooks, void *addr_a, size_t size_a, void *addr_b,
-                            size_t size_b, bool committed, unsigned arena_ind);
-
-struct extent_hooks_s {
-    extent_alloc_t *alloc;
-    extent_dalloc_t *dalloc;
-    extent_destroy_t *destroy;
-    extent_commit_t *commit;
-    extent_decommit_t *decommit;
-    extent_purge_t *purge_lazy;
-    extent_purge_t *purge_forced;
-    extent_split_t *split;
-    extent_merge_t *merge;
-};
-
-/* In the low byte of what alloc returns. */
-enum { HOOK_PINNED = 1, HOOK_FLAGS = 0xff };
+/* Its types alone: no name of a function of the library's gets declared. */
+#define JEMALLOC_NO_RENAME
+#include <jemalloc/jemalloc.h>
 
 /* Maps and unmaps; what an arena without hooks of its own reports, and other hooks may call. */
 extern extent_hooks_t hooks_default;

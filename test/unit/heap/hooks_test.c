@@ -147,7 +147,7 @@ static void *world_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, siz
         for (size_t at = 0; !*zero && !world->late_commit && at < size; at += 4096) {
             memset(base + at, JUNK, 64);
         }
-        base += world->pinned ? HOOK_PINNED : 0;
+        base += world->pinned ? EXTENT_ALLOC_FLAG_PINNED : 0;
     }
     leave(world, false);
     return base;
