@@ -24,7 +24,7 @@
 #include "report/report.h"
 #include "stats/snapshot.h"
 
-enum { LINK_TEXT = 4096, STDERR = 2 };
+enum { LINK_TEXT = 4096, VARIABLE_TEXT = 4096, STDERR = 2 };
 
 /* Documented in include/ashlar.h. */
 EXPORT WEAK const char *API(malloc_conf);
@@ -50,6 +50,14 @@ static _Atomic bool started;
 static pthread_t starter; /* valid while init_lock is held; guarded by it */
 static _Atomic bool starting;
 
+/* Options and controls show this text later, when the program may have written its name, or another
+ * environment, over it. What does not fit stays where it is. */
+static const char *copy_variable(const char *text) {
+    static char copy[VARIABLE_TEXT];
+    size_t length = text != NULL ? strlen(text) : sizeof(copy);
+    return length < sizeof(copy) ? memcpy(copy, text, length + 1) : text;
+}
+
 static void read_options(void) {
     static char link[LINK_TEXT];
     struct opt_sources sources = {.message = opt_sink};
@@ -57,7 +65,7 @@ static void read_options(void) {
     sources.text[OPT_FROM_VARIABLE] = API(malloc_conf);
     sources.text[OPT_FROM_SYMLINK] =
         os_read_link(ASHLAR_CONF_LINK, link, sizeof(link)) ? link : NULL;
-    sources.text[OPT_FROM_ENVIRONMENT] = os_environment(ASHLAR_CONF_VARIABLE);
+    sources.text[OPT_FROM_ENVIRONMENT] = copy_variable(os_environment(ASHLAR_CONF_VARIABLE));
     sources.text[OPT_FROM_OVERRIDE] = API(malloc_conf_2_conf_harder);
     if (!opts_init(&sources)) {
         os_abort();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cache/depot.h"
+#include "cache/thread.h"
 #include "ctl/ctl_internal.h"
 #include "heap/arenas.h"
 #include "heap/reset.h"
@@ -54,6 +55,10 @@ int ctl_arena_reset(struct ctl_call *c) {
     struct arena *arena = arenas_get(c->arena);
     if (arena == NULL || !arena_is_manual(arena)) {
         return EFAULT;
+    }
+    struct thread *self = thread_enter();
+    if (self->arena == arena) {
+        thread_flush_home(self); /* else it would give away objects that are gone */
     }
     arena_reset(arena);
     return 0;

@@ -15,14 +15,15 @@
 
 struct lock ctl_epoch_lock = {.rank = RANK_EPOCH};
 static struct snapshot *current; /* NULL: not used yet; guarded by ctl_epoch_lock */
-static uint64_t epoch;           /* guarded by ctl_epoch_lock */
+static uint64_t epoch = 1;       /* guarded by ctl_epoch_lock */
 
 /* Of one arena at one epoch; guarded by ctl_epoch_lock. */
 static struct detail *detail;
 static unsigned detail_arena;
 static uint64_t detail_epoch; /* 0: of none */
 
-static int refresh(void) {
+/* Putting a first snapshot where there was none counts as no epoch: the first one is 1. */
+static int refresh(bool counts) {
     struct snapshot *fresh = snapshot_take();
     if (fresh == NULL) {
         return EAGAIN;
@@ -30,7 +31,7 @@ static int refresh(void) {
     lock_acquire(&ctl_epoch_lock);
     struct snapshot *old = current;
     current = fresh;
-    epoch++;
+    epoch += counts;
     lock_release(&ctl_epoch_lock);
     snapshot_drop(old);
     return 0;
@@ -41,7 +42,7 @@ static int acquire_snapshot(void) {
     lock_acquire(&ctl_epoch_lock);
     while (current == NULL) {
         lock_release(&ctl_epoch_lock);
-        int error = refresh();
+        int error = refresh(false);
         if (error != 0) {
             return error;
         }
@@ -51,7 +52,7 @@ static int acquire_snapshot(void) {
 }
 
 int ctl_epoch(struct ctl_call *c) {
-    int error = c->in != NULL ? refresh() : 0;
+    int error = c->in != NULL ? refresh(true) : 0;
     error = error == 0 ? acquire_snapshot() : error;
     if (error == 0) {
         c->out.u64 = epoch;

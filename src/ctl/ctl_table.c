@@ -24,7 +24,8 @@ static const struct ctl_row top[] = {
     {"version", CTL_STRING, R, DO_VERSION, 0, CTL_HELP(
      "The version of jemalloc that is compatible, in jemalloc's form; what follows -g is ashlar's.")},
     {"epoch", CTL_U64, RW, DO_EPOCH, 0, CTL_HELP(
-     "Writing any value collects the numbers that stats.* shows. Reads how often that was done.")},
+     "Writing any value collects the numbers that stats.* shows. Reads how often they were collected; "
+     "1 before the first time.")},
     {"background_thread", CTL_BOOL, RW | CTL_UNLOCKED, DO_BACKGROUND_THREAD, 0, CTL_HELP(
      "Helper threads that give memory back run. Writing starts or stops them and returns when that "
      "is done; with the option at auto they also start by themselves. `EFAULT`: the system gives no "
@@ -142,7 +143,7 @@ static const struct ctl_row option_sources[] = {
     {"symlink", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_SYMLINK, CTL_HELP(
      "The text of the symbolic link /etc/malloc.conf.")},
     {"env_var", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_ENVIRONMENT, CTL_HELP(
-     "The environment variable MALLOC_CONF.")},
+     "The environment variable MALLOC_CONF, as it was when the library started.")},
     {"global_var_2_conf_harder", CTL_STRING, R | INTERNAL, DO_OPTION_SOURCE, OPT_FROM_OVERRIDE,
      CTL_HELP("The variable malloc_conf_2_conf_harder.")},
 };
@@ -157,8 +158,10 @@ static const struct ctl_row arena[] = {
      "Gives back all unused memory, empty slabs included. Also for all arenas, and then with what "
      "lies between the caches of threads.")},
     {"reset", CTL_VOID, 0, DO_ARENA_RESET, 0, CTL_HELP(
-     "Frees all objects of a manual arena. No thread may use it or them meanwhile. `EFAULT` if the "
-     "arena is not a manual one.")},
+     "Frees all objects of a manual arena. No thread may use it or them meanwhile. What the calling "
+     "thread caches of it is flushed first; other threads that are bound to it, and explicit caches "
+     "that hold objects of it, must have been flushed before. `EFAULT` if the arena is not a manual "
+     "one.")},
     {"destroy", CTL_VOID, 0, DO_ARENA_DESTROY, 0, CTL_HELP(
      "The same, and ends the arena; the next one created gets its number. `EFAULT` if it is not a "
      "manual one, or threads are bound to it.")},
@@ -303,22 +306,22 @@ static const struct ctl_row stats_mutexes[] = {
     {"background_thread", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_BACKGROUND_THREAD]),
      CTL_HELP("the lock that starting and stopping helpers takes")},
     {"max_per_bg_thd", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_MAX_PER_BG_THD]),
-     CTL_HELP("the locks of single helpers, which need none here: zero")},
+     CTL_HELP("the arenas' locks that helpers purge under (those of the arena whose lock was taken most; helpers have none of their own)")},
     {"ctl", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_CTL]),
      CTL_HELP("the lock of controls that change something")},
     {"prof", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF]),
-     CTL_HELP("a lock of the profiler, which is not built: zero")},
+     CTL_HELP("a lock of the profiler (which is not built, so it is never taken)")},
     {"prof_thds_data", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_THDS_DATA]),
-     CTL_HELP("a lock of the profiler, which is not built: zero")},
+     CTL_HELP("a lock of the profiler (which is not built, so it is never taken)")},
     {"prof_dump", CTL_NODE, 0, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_DUMP]),
-     CTL_HELP("a lock of the profiler, which is not built: zero")},
+     CTL_HELP("a lock of the profiler (which is not built, so it is never taken)")},
     {"prof_recent_alloc", CTL_NODE, INTERNAL, LEVEL_MUTEX,
      PROCESS(mutexes[MUTEX_PROF_RECENT_ALLOC]),
-     CTL_HELP("a lock of the profiler, which is not built: zero")},
+     CTL_HELP("a lock of the profiler (which is not built, so it is never taken)")},
     {"prof_recent_dump", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_RECENT_DUMP]),
-     CTL_HELP("a lock of the profiler, which is not built: zero")},
+     CTL_HELP("a lock of the profiler (which is not built, so it is never taken)")},
     {"prof_stats", CTL_NODE, INTERNAL, LEVEL_MUTEX, PROCESS(mutexes[MUTEX_PROF_STATS]),
-     CTL_HELP("a lock of the profiler, which is not built: zero")},
+     CTL_HELP("a lock of the profiler (which is not built, so it is never taken)")},
     {"reset", CTL_VOID, 0, DO_MUTEXES_RESET, 0, CTL_HELP("Sets the counters of all locks to zero.")},
 };
 
@@ -342,7 +345,8 @@ static const struct ctl_row mutex[] = {
 static const struct ctl_row stats_arenas[] = {
     {"nthreads", CTL_UNSIGNED, R, DO_FIELD, ARENA(nthreads), CTL_HELP("Threads bound to the arena.")},
     {"uptime", CTL_U64, R, DO_FIELD, ARENA(uptime), CTL_HELP(
-     "Nanoseconds since it was created; all: since the oldest was.")},
+     "Nanoseconds since it was created; all: since the oldest was; destroyed ones: since the first "
+     "of them ended.")},
     {"dss", CTL_STRING, R, DO_STATS_DSS, 0, CTL_HELP(
      "`disabled`; all, or those destroyed: `N/A`.")},
     {"dirty_decay_ms", CTL_SSIZE, R, DO_FIELD, ARENA(dirty_decay_ms), CTL_HELP(
@@ -478,27 +482,27 @@ static const struct ctl_row stats_arena_mutexes[] = {
     {"large", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_LARGE]), CTL_HELP(
      "the arena's page lock (jemalloc: of the list of large extents)")},
     {"extent_avail", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENT_AVAIL]), CTL_HELP(
-     "the lock of spare run descriptors, which arenas share, and which counts for arena 0")},
+     "the lock of spare run descriptors (arenas share it; it counts for arena 0)")},
     {"extents_dirty", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_DIRTY]), CTL_HELP(
      "the arena's page lock")},
     {"extents_muzzy", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_MUZZY]), CTL_HELP(
      "the arena's page lock")},
     {"extents_retained", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_RETAINED]), CTL_HELP(
-     "the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
+     "the lock of the arena's address space (arenas without hooks share one, which counts for arena 0)")},
     {"extents_pinned", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_EXTENTS_PINNED]), CTL_HELP(
-     "the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
+     "the lock of the arena's address space (arenas without hooks share one, which counts for arena 0)")},
     {"decay_dirty", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_DECAY_DIRTY]), CTL_HELP(
      "the lock of whoever purges the arena")},
     {"decay_muzzy", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_DECAY_MUZZY]), CTL_HELP(
      "the lock of whoever purges the arena")},
     {"base", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_BASE]), CTL_HELP(
-     "the lock of metadata, which arenas share, and which counts for arena 0")},
+     "the lock of metadata (arenas share it; it counts for arena 0)")},
     {"tcache_list", CTL_NODE, 0, LEVEL_MUTEX, ARENA(mutexes[MUTEX_TCACHE_LIST]), CTL_HELP(
-     "the lock of the registry of threads, which arenas share, and which counts for arena 0")},
+     "the lock of the registry of threads (arenas share it; it counts for arena 0)")},
     {"hpa_shard", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD]), CTL_HELP(
      "the arena's page lock")},
     {"hpa_shard_grow", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SHARD_GROW]),
-     CTL_HELP("the lock of the arena's address space; arenas without hooks share one, which counts for arena 0")},
+     CTL_HELP("the lock of the arena's address space (arenas without hooks share one, which counts for arena 0)")},
     {"hpa_sec", CTL_NODE, EXPERIMENTAL, LEVEL_MUTEX, ARENA(mutexes[MUTEX_HPA_SEC]), CTL_HELP(
      "the locks of the arena's depots between threads, all together")},
 };

@@ -209,6 +209,7 @@ static struct arena *totals_locked(void) {
         totals = meta_alloc(sizeof(*totals));
         if (totals != NULL) {
             arena_init(totals, ARENAS_MAX, &arenas_space);
+            atomic_store_explicit(&totals->created_ns, os_coarse_clock_ns(), memory_order_relaxed);
             atomic_store_explicit(&destroyed, totals, memory_order_release);
         }
     }

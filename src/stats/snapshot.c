@@ -325,6 +325,15 @@ static void merge(struct arena_snapshot *to, const struct arena_snapshot *from) 
     }
 }
 
+/* Helpers have no locks; what they meet each other and threads at are arenas' purge locks. */
+static void choose_helper_lock(struct snapshot *snapshot, const struct arena_snapshot *part) {
+    struct lock_snapshot *most = &snapshot->mutexes[MUTEX_MAX_PER_BG_THD];
+    const struct lock_snapshot *lock = &part->mutexes[MUTEX_DECAY_DIRTY];
+    if (lock->num_ops > most->num_ops) {
+        *most = *lock;
+    }
+}
+
 static void sum_process(struct snapshot *snapshot) {
     const struct arena_snapshot *all = snapshot->merged;
     snapshot->allocated = less(all->small.allocated, all->tcache_bytes) + all->large.allocated;
@@ -387,6 +396,7 @@ struct snapshot *snapshot_take(void) {
         if (snapshot->parts[i] != NULL) {
             finish_arena(snapshot->parts[i]);
             merge(snapshot->merged, snapshot->parts[i]);
+            choose_helper_lock(snapshot, snapshot->parts[i]);
         }
     }
     snapshot->merged->dirty_decay_ms = -1;

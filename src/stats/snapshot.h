@@ -142,7 +142,7 @@ enum global_mutex {
     GLOBAL_MUTEXES,
 };
 
-/* Higher layers enter their locks here while the library starts; NULL: not built. */
+/* Higher layers enter their locks here while the library starts; NULL: not built, or no single lock. */
 extern struct lock *snapshot_locks[GLOBAL_MUTEXES];
 
 enum {

@@ -577,6 +577,7 @@ static void test_stats_of_arenas(void **state) {
     assert_false(has_stats(a));
     assert_true(has_stats(DESTROYED));
     assert_int_equal(get_arena(DESTROYED, "small.nmalloc", 0), before + 1);
+    assert_true(get_arena(DESTROYED, "uptime", 0) <= get_arena(ALL, "uptime", 0));
     assert_int_equal(act("stats.arenas.0.bins.41.nmalloc"), ENOENT);
     assert_int_equal(act("stats.arenas.0.lextents.191.nmalloc"), ENOENT);
     assert_int_equal(act("stats.arenas.0.extents.199.ndirty"), ENOENT);
@@ -605,6 +606,23 @@ static void test_locks(void **state) {
     uint64_t after;
     get("stats.mutexes.ctl.num_ops", &after, sizeof(after));
     assert_true(after < before && after > 0);
+}
+
+/* Helpers work under their arenas' locks; that of the arena that was purged most is shown. */
+static void test_helper_locks(void **state) {
+    (void)state;
+    enum { PURGES = 1000 };
+    unsigned a = create_arena();
+    next_epoch();
+    size_t before = get_size("stats.mutexes.max_per_bg_thd.num_ops");
+    for (size_t i = 0; i < before + PURGES; i++) {
+        assert_int_equal(act(named("arena.%u.purge", a)), 0);
+    }
+    next_epoch();
+    size_t own = get_arena(a, "mutexes.decay_dirty.num_ops", 0);
+    assert_true(own >= before + PURGES);
+    assert_int_equal(get_size("stats.mutexes.max_per_bg_thd.num_ops"), own);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
 }
 
 /* ---- the calling thread, and explicit caches ---- */
@@ -666,6 +684,33 @@ static void test_thread_arena(void **state) {
     assert_int_equal(set_unsigned("thread.arena", last), 0);
     assert_true(get_bool(named("arena.%u.initialized", last)));
     assert_int_equal(set_unsigned("thread.arena", usual_arena), 0);
+}
+
+/* What the caller's cache has of an arena is not given away after its reset. */
+static void test_reset_of_own_arena(void **state) {
+    (void)state;
+    enum { OBJECTS = 40 };
+    unsigned usual_arena = get_unsigned("thread.arena");
+    unsigned a = create_arena();
+    void *objects[2 * OBJECTS];
+    assert_int_equal(set_unsigned("thread.arena", a), 0);
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        objects[i] = t_malloc(48);
+    }
+    for (unsigned i = 0; i < OBJECTS / 2; i++) {
+        t_free(objects[i]);
+    }
+    t_free(t_malloc(100000));
+    assert_int_equal(act(named("arena.%u.reset", a)), 0);
+    for (unsigned i = 0; i < 2 * OBJECTS; i++) {
+        objects[i] =
+            i % 2 == 0 ? t_malloc(48) : t_mallocx(48, MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE);
+        for (unsigned k = 0; k < i; k++) {
+            assert_ptr_not_equal(objects[i], objects[k]);
+        }
+    }
+    assert_int_equal(set_unsigned("thread.arena", usual_arena), 0);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
 }
 
 static int cached_slots(size_t size, size_t *slots) {
@@ -953,9 +998,38 @@ static void test_safety_hook(void **state) {
     assert_string_equal(result.err, "");
 }
 
+/* The first epoch of a process is 1, whether or not anything asked for it. */
+static int part_epoch(void) {
+    EXPECT(next_epoch() == 2, "the first one asked for is not 2");
+    EXPECT(get_u64("epoch") == 2, "reading changes it");
+    return 0;
+}
+
+static int part_first_epoch(void) {
+    EXPECT(get_u64("epoch") == 1, "before anything was asked for it is not 1");
+    EXPECT(next_epoch() == 2, "the second one is not 2");
+    return 0;
+}
+
+static void test_first_epochs(void **state) {
+    (void)state;
+    static struct child_result result;
+    child_run("epoch", NULL, &result);
+    assert_true(child_exited(&result, 0));
+    child_run("first-epoch", NULL, &result);
+    assert_true(child_exited(&result, 0));
+}
+
+static int play(const char *part) {
+    if (strcmp(part, "epoch") == 0) {
+        return part_epoch();
+    }
+    return strcmp(part, "first-epoch") == 0 ? part_first_epoch() : part_misuse();
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
-        return part_misuse();
+        return play(argv[2]);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
@@ -976,8 +1050,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_stats_of_arenas),
         cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_locks),
+        cmocka_unit_test(test_helper_locks),
         cmocka_unit_test(test_thread_counters),
         cmocka_unit_test(test_thread_arena),
+        cmocka_unit_test(test_reset_of_own_arena),
         cmocka_unit_test(test_thread_cache),
         cmocka_unit_test(test_explicit_caches),
         cmocka_unit_test(test_batch),
@@ -985,6 +1061,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_background),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_safety_hook),
+        cmocka_unit_test(test_first_epochs),
         cmocka_unit_test(test_thread_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,9 @@ static int part_slots(void) {
 }
 
 static int part_sources(void) {
+    char *variable = getenv("MALLOC_CONF");
+    EXPECT(variable != NULL, "no MALLOC_CONF");
+    memset(variable, 'x', strlen(variable)); /* as a program does that writes its title there */
     int64_t spin = 0;
     const char *text = NULL;
     size_t length = sizeof(spin);
@@ -398,9 +401,10 @@ static void test_slots(void **state) {
 static void test_override(void **state) {
     (void)state;
     const char *more = getenv("MALLOC_CONF"); /* child_run() puts it before */
+    bool both = more != NULL && *more != '\0';
     char wanted[256];
     snprintf(wanted, sizeof(wanted), "77 mutex_max_spin:77 %s%smutex_max_spin:5\n",
-             more != NULL ? more : "", more != NULL ? "," : "");
+             both ? more : "", both ? "," : "");
     expect_out("sources", "mutex_max_spin:5", wanted);
 }
 
