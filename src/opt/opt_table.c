@@ -129,7 +129,8 @@ const struct opt_row opt_rows[] = {
      "or both (true)."},
     {"lg_extent_max_active_fit", OPT_SIZE, OPT_STRICT, FIELD(lg_extent_max_active_fit), "", 0, 64,
      6,
-     "Do not cut up dirty memory that is more than 2^n times the size asked for."},
+     "Do not cut up a series of unused dirty chunks of 2 MiB that is more than 2^n times as long as "
+     "what is asked for, while there are clean ones."},
     {"lg_prof_interval", OPT_SSIZE, OPT_NOT_BUILT, NONE, "", -1, 63, -1,
      PROFILER},
     {"lg_prof_sample", OPT_SIZE, OPT_NOT_BUILT | OPT_CLIP, NONE, "", 0, 63, 19,

@@ -341,13 +341,17 @@ void region_take(struct region *region, size_t first, size_t n) {
     region->nfree -= n;
 }
 
-static struct chunk *find_dirty(struct space *space, size_t n, size_t alignment) {
+/* How long a dirty series may be for n chunks to be cut from it. */
+static size_t longest_to_cut(size_t n) {
     size_t fit = opts.lg_extent_max_active_fit;
-    size_t longest = fit >= 64 || n > SIZE_MAX >> fit ? SIZE_MAX : n << fit;
-    for (struct region *region = space->regions; region != NULL; region = region->next) {
+    return fit >= 64 || n > SIZE_MAX >> fit ? SIZE_MAX : n << fit;
+}
+
+static struct chunk *find_dirty(const struct space *space, size_t n, size_t alignment,
+                                size_t longest) {
+    for (const struct region *region = space->regions; region != NULL; region = region->next) {
         size_t first = region_find(region, region->dirty, NULL, n, alignment, longest);
         if (first < region->nchunks) {
-            region_take(region, first, n);
             return &region->chunks[first];
         }
     }
@@ -379,8 +383,11 @@ static struct chunk *find_free(struct space *space, size_t n, size_t alignment, 
 struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
     bool refused = false;
     lock_acquire(&space->lock);
-    struct chunk *chunk = find_dirty(space, n, alignment);
-    if (chunk == NULL && n == 1) { /* a clean one, rather than to split a long dirty series */
+    struct chunk *chunk = find_dirty(space, n, alignment, longest_to_cut(n));
+    if (chunk != NULL) {
+        region_take(chunk->region, chunk_index(chunk), n);
+    } else if (find_dirty(space, n, alignment, SIZE_MAX) !=
+               NULL) { /* clean ones rather than that */
         chunk = find_free(space, n, alignment, true, &refused);
     }
     if (chunk == NULL) {

@@ -68,7 +68,8 @@ void space_forget_growth(struct space *space);
 void space_set_hooks(struct space *space, extent_hooks_t *hooks, unsigned arena);
 
 /* n adjacent chunks, the first at a multiple of `alignment` chunks, or NULL when there is no memory.
- * A space with hooks does not grow by itself (hooked.h). Dirty chunks first, unless taking n would split a series longer than n << max_active_fit. */
+ * A space with hooks does not grow by itself (hooked.h). Dirty chunks first, but before a dirty series
+ * longer than n << lg_extent_max_active_fit is cut, clean ones are taken if there are any. */
 struct chunk *space_take(struct space *space, size_t n, size_t alignment);
 
 /* The n chunks beginning right at `first`, if all of them are free. */

@@ -202,6 +202,29 @@ static void test_dirty_first(void **state) {
     space_check(&space);
 }
 
+/* Neither one chunk nor several are cut from the beginning of a long dirty series; but where there is
+ * nothing else, they are. */
+static void test_long_dirty_series(void **state) {
+    (void)state;
+    size_t fit = opts.lg_extent_max_active_fit;
+    opts.lg_extent_max_active_fit = 1;
+    for (size_t n = 1; n <= 6; n++) {
+        start();
+        struct chunk *series = space_take(&space, 12, 1);
+        struct chunk *after = space_take(&space, 1, 1) + 1;
+        for (size_t i = 0; i < 12; i++) {
+            series[i].dirty = 1;
+        }
+        space_give(&space, series, 12, &owners[0]);
+        assert_ptr_equal(space_take(&space, n, 1), n < 6 ? after : series);
+        while (space_take(&space, 1, 1) >= after) {
+        }
+        assert_int_equal(owners[0].parked_dirty, n < 6 ? 11 : 5);
+        space_check(&space);
+    }
+    opts.lg_extent_max_active_fit = fit;
+}
+
 /* ---- regions ---- */
 
 static size_t nreleased;
@@ -434,6 +457,7 @@ int main(void) {
         cmocka_unit_test(test_alignment),
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_dirty_first),
+        cmocka_unit_test(test_long_dirty_series),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_limited_address_space),
         cmocka_unit_test(test_no_memory_for_maps),
