@@ -109,6 +109,9 @@ int ctl_arena_hooks(struct ctl_call *c) {
 
 int ctl_arena_grow_limit(struct ctl_call *c) {
     struct arena *arena = arenas_get(c->arena);
+    if (!opts.retain) {
+        return ENOENT; /* nothing is asked for beyond what is needed */
+    }
     if (arena == NULL || (c->in != NULL && c->in->size < purge_page_size)) {
         return EFAULT;
     }

@@ -49,7 +49,8 @@ static const struct ctl_row thread[] = {
     {"prof", CTL_NODE, 0, LEVEL_THREAD_PROF, 0, CTL_HELP("")},
     {"arena", CTL_UNSIGNED, RW | OWN, DO_THREAD_ARENA, 0, CTL_HELP(
      "The arena that the calling thread allocates from. Automatic ones are created if need be. From "
-     "a manual one it gets nothing but objects of that arena. `EFAULT`: there is no such arena.")},
+     "a manual one it gets nothing but objects of that arena. `EFAULT`: there is no such arena. `EPERM`: it is "
+     "an automatic one, and with percpu_arena the CPU chooses; from a manual one any leads back.")},
     {"allocated", CTL_U64, R | OWN, DO_THREAD_ALLOCATED, 0, CTL_HELP(
      "Usable bytes that the thread has allocated so far; exact.")},
     {"allocatedp", CTL_POINTER, R | OWN, DO_THREAD_ALLOCATEDP, 0, CTL_HELP(
@@ -181,8 +182,9 @@ static const struct ctl_row arena[] = {
      "Requests of the arena's threads from this size on go to an arena of their own, which keeps no "
      "dirty pages; 0: none do. At first the option of that name. A manual arena serves all sizes.")},
     {"retain_grow_limit", CTL_SIZE, RW, DO_ARENA_GROW_LIMIT, 0, CTL_HELP(
-     "Most bytes that the arena's extent hooks are asked for at once, but for larger objects. "
-     "Without hooks arenas share regions that grow by themselves.")},
+     "Most bytes that the arena's extent hooks are asked for at once, but for larger objects, "
+     "in whole chunks of 2 MiB. Without hooks arenas share regions that grow by themselves. `ENOENT` with "
+     "retain:false, which asks for no more than is needed.")},
     {"name", CTL_OWN_SIZES, RW, DO_ARENA_NAME, 0, CTL_HELP(
      "`char *`. To read, oldp points at the address of a buffer of 32 bytes. To write, newp points "
      "at the address of a text, of which 31 bytes are kept. At first `auto_<i>` or `manual_<i>`.")},

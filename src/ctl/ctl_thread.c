@@ -13,11 +13,20 @@ static int unless(bool done) {
     return done ? 0 : EFAULT;
 }
 
+/* A thread that follows its CPU would leave the arena soon. From a manual one it may go back to that. */
+static bool may_choose(const struct thread *thread, unsigned i) {
+    return opts.percpu_arena == PERCPU_OFF || i >= arenas_limit() ||
+           (thread->arena != NULL && arena_is_manual(thread->arena));
+}
+
 int ctl_thread_arena(struct ctl_call *c) {
     struct thread *thread = thread_enter();
     c->out.u = thread->arena != NULL ? thread->arena->index : 0;
     if (c->in == NULL) {
         return 0;
+    }
+    if (!may_choose(thread, c->in->u)) {
+        return EPERM;
     }
     struct arena *arena = arenas_auto(c->in->u);
     arena = arena != NULL ? arena : arenas_get(c->in->u);

@@ -2,6 +2,7 @@
  * option_effects_test.c: options that change what a program can measure: sizes, caches, huge pages, what
  * calloc does. Each test starts this program again with options and a part to play (support/child.h).
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -317,16 +318,38 @@ static int part_no_threads(void) {
     return 0;
 }
 
+/* What binding the thread to arena 0, to a manual one and to arena 0 again answers. */
+static int part_bind(void) {
+    unsigned arenas[] = {0, 0, 0};
+    size_t length = sizeof(arenas[1]);
+    EXPECT(t_mallctl("arenas.create", &arenas[1], &length, NULL, 0) == 0, "arenas.create");
+    for (size_t i = 0; i < ARRAY_LEN(arenas); i++) {
+        int error = t_mallctl("thread.arena", NULL, NULL, &arenas[i], sizeof(arenas[i]));
+        printf("%s ", error == 0 ? "0" : error == EPERM ? "EPERM" : "other");
+    }
+    printf("\n");
+    return 0;
+}
+
+static int part_grow_limit(void) {
+    size_t limit = (size_t)64 << 20;
+    int error = t_mallctl("arena.0.retain_grow_limit", NULL, NULL, &limit, sizeof(limit));
+    printf("%s\n", error == 0 ? "0" : error == ENOENT ? "ENOENT" : "other");
+    return 0;
+}
+
 struct part {
     const char *name;
     int (*play)(void);
 };
 
 static const struct part parts[] = {
-    {"narenas", part_narenas},   {"slots", part_slots},           {"sources", part_sources},
-    {"classes", part_classes},   {"pages", part_pages},           {"calloc", part_calloc},
-    {"done", part_done},         {"no-threads", part_no_threads}, {"thp", part_thp},
-    {"metadata", part_metadata},
+    {"narenas", part_narenas}, {"slots", part_slots},
+    {"sources", part_sources}, {"classes", part_classes},
+    {"pages", part_pages},     {"calloc", part_calloc},
+    {"done", part_done},       {"no-threads", part_no_threads},
+    {"thp", part_thp},         {"metadata", part_metadata},
+    {"bind", part_bind},       {"grow-limit", part_grow_limit},
 };
 
 static int play_part(const char *name) {
@@ -406,6 +429,15 @@ static void test_override(void **state) {
     snprintf(wanted, sizeof(wanted), "77 mutex_max_spin:77 %s%smutex_max_spin:5\n",
              both ? more : "", both ? "," : "");
     expect_out("sources", "mutex_max_spin:5", wanted);
+}
+
+/* Controls that an option leaves without an effect say so. */
+static void test_controls_without_effect(void **state) {
+    (void)state;
+    expect_out("bind", "", "0 0 0 \n");
+    expect_out("bind", "percpu_arena:percpu", "EPERM 0 0 \n");
+    expect_out("grow-limit", "", "0\n");
+    expect_out("grow-limit", "retain:false", "ENOENT\n");
 }
 
 static void test_large_sizes(void **state) {
@@ -488,9 +520,10 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_narenas_ratio), cmocka_unit_test(test_slots),
-        cmocka_unit_test(test_override),      cmocka_unit_test(test_large_sizes),
-        cmocka_unit_test(test_zeroing),       cmocka_unit_test(test_huge_pages),
-        cmocka_unit_test(test_xmalloc),       cmocka_unit_test(test_warning),
+        cmocka_unit_test(test_override),      cmocka_unit_test(test_controls_without_effect),
+        cmocka_unit_test(test_large_sizes),   cmocka_unit_test(test_zeroing),
+        cmocka_unit_test(test_huge_pages),    cmocka_unit_test(test_xmalloc),
+        cmocka_unit_test(test_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
