@@ -68,19 +68,10 @@ static void end(struct json *j, const char *bracket) {
 }
 
 static void value(struct json *j, const struct ctl_answer *answer) {
-    switch (answer->kind) {
-    case CTL_ANSWER_BOOL:
-        writer_text(j->w, answer->u64 != 0 ? "true" : "false");
-        break;
-    case CTL_ANSWER_UNSIGNED:
-        writer_u64(j->w, answer->u64);
-        break;
-    case CTL_ANSWER_SIGNED:
-        writer_i64(j->w, answer->i64);
-        break;
-    case CTL_ANSWER_TEXT:
+    if (answer->kind == CTL_ANSWER_TEXT) {
         quoted(j, answer->text, strlen(answer->text));
-        break;
+    } else {
+        writer_answer(j->w, answer);
     }
 }
 
@@ -130,10 +121,7 @@ static void mutexes(struct json *j, const char *names) {
     begin(j, "mutexes", "{");
     while (word_next(&names, &word)) {
         size_t lock = path_add_n(&j->path, word.control, word.control_length);
-        size_t probe = path_add(&j->path, "num_ops");
-        bool there = path_read(&j->path, &answer);
-        path_cut(&j->path, probe);
-        if (there) {
+        if (path_ask(&j->path, "num_ops", &answer)) {
             key(j, word.key, word.key_length);
             writer_text(j->w, "{");
             j->comma = false;
@@ -275,10 +263,10 @@ static void arena(struct json *j, const char *name, unsigned number_of_arena, bo
 static void arenas(struct json *j, const struct report_parts *parts) {
     begin(j, "stats.arenas", "{");
     if (report_wants_merged(parts)) {
-        arena(j, "merged", CTL_ARENAS_ALL, false, parts);
+        arena(j, "merged", MALLCTL_ARENAS_ALL, false, parts);
     }
-    if (parts->destroyed && report_has_arena(CTL_ARENAS_DESTROYED)) {
-        arena(j, "destroyed", CTL_ARENAS_DESTROYED, false, parts);
+    if (parts->destroyed && report_has_arena(MALLCTL_ARENAS_DESTROYED)) {
+        arena(j, "destroyed", MALLCTL_ARENAS_DESTROYED, false, parts);
     }
     unsigned end_of_arenas = parts->arenas ? report_narenas() : 0;
     for (unsigned i = 0; i < end_of_arenas; i++) {

@@ -99,7 +99,7 @@ static const struct {
     {"runs", "stats.arenas.4096.mutexes.extent_avail"},
     {"metadata", "stats.arenas.4096.mutexes.base"},
 };
-static_assert(CTL_ARENAS_ALL == 4096, "as the names above say");
+static_assert(MALLCTL_ARENAS_ALL == 4096, "as the names above say");
 
 static void line(struct writer *w, const char *keyword, const char *name, const char *text) {
     writer_text(w, keyword);
@@ -122,10 +122,7 @@ static void head(struct writer *w, const struct family *family) {
 static void sample(struct writer *w, const struct family *family, struct path *path,
                    const char *label, const char *value) {
     struct ctl_answer answer;
-    size_t before = path_add(path, family->control);
-    bool found = path_read(path, &answer);
-    path_cut(path, before);
-    if (!found) {
+    if (!path_ask(path, family->control, &answer)) {
         return;
     }
     writer_text(w, family->name);
@@ -187,7 +184,7 @@ static void classes(struct writer *w, const struct family *families, unsigned nf
             path_add_index(&path, class);
             uint64_t size = path_u64(&path, "size");
             path_begin(&path, "stats.arenas");
-            path_add_index(&path, CTL_ARENAS_ALL);
+            path_add_index(&path, MALLCTL_ARENAS_ALL);
             path_add(&path, counts);
             path_add_index(&path, class);
             if (path_u64(&path, "nmalloc") != 0) {

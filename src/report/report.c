@@ -3,6 +3,8 @@
  */
 #include "report/report.h"
 
+#include <string.h>
+
 #include "base/compiler.h"
 #include "os/fatal.h"
 
@@ -44,56 +46,22 @@ static void to_message(void *opaque, const char *text) {
     message_write(text);
 }
 
+static bool has(const char *letters, char letter) {
+    return letters != NULL && strchr(letters, letter) != NULL;
+}
+
 static struct report_parts parse(const char *letters) {
-    struct report_parts parts = {.general = true,
-                                 .merged = true,
-                                 .destroyed = true,
-                                 .arenas = true,
-                                 .bins = true,
-                                 .large = true,
-                                 .mutexes = true,
-                                 .extents = true,
-                                 .hpa = true};
-    for (; letters != NULL && *letters != '\0'; letters++) {
-        switch (*letters) {
-        case 'J':
-            parts.json = true;
-            break;
-        case 'o':
-            parts.openmetrics = true;
-            break;
-        case 'g':
-            parts.general = false;
-            break;
-        case 'm':
-            parts.merged = false;
-            break;
-        case 'd':
-            parts.destroyed = false;
-            break;
-        case 'a':
-            parts.arenas = false;
-            break;
-        case 'b':
-            parts.bins = false;
-            break;
-        case 'l':
-            parts.large = false;
-            break;
-        case 'x':
-            parts.mutexes = false;
-            break;
-        case 'e':
-            parts.extents = false;
-            break;
-        case 'h':
-            parts.hpa = false;
-            break;
-        default:
-            break;
-        }
-    }
-    return parts;
+    return (struct report_parts){.json = has(letters, 'J'),
+                                 .openmetrics = has(letters, 'o'),
+                                 .general = !has(letters, 'g'),
+                                 .merged = !has(letters, 'm'),
+                                 .destroyed = !has(letters, 'd'),
+                                 .arenas = !has(letters, 'a'),
+                                 .bins = !has(letters, 'b'),
+                                 .large = !has(letters, 'l'),
+                                 .mutexes = !has(letters, 'x'),
+                                 .extents = !has(letters, 'e'),
+                                 .hpa = !has(letters, 'h')};
 }
 
 uint64_t report_number(const char *control) {
@@ -111,8 +79,7 @@ bool report_has_arena(unsigned arena) {
     struct ctl_answer answer;
     path_begin(&path, "stats.arenas");
     path_add_index(&path, arena);
-    path_add(&path, "nthreads");
-    return path_read(&path, &answer);
+    return path_ask(&path, "nthreads", &answer);
 }
 
 bool report_wants_merged(const struct report_parts *parts) {

@@ -43,7 +43,7 @@ extern const char report_mutexes[], report_arena_mutexes[], report_arena_bytes[]
 /* An unsigned number; 0 when there is no such control. */
 uint64_t report_number(const char *control);
 
-/* Numbers of arenas are below; which of them the last refresh has (or CTL_ARENAS_DESTROYED). */
+/* Numbers of arenas are below; which of them the last refresh has (or MALLCTL_ARENAS_DESTROYED). */
 unsigned report_narenas(void);
 bool report_has_arena(unsigned arena);
 bool report_wants_merged(const struct report_parts *parts);

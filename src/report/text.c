@@ -92,23 +92,11 @@ struct text {
 
 /* ---- pieces ------------------------------------------------------------------------------------- */
 
-static void answer_text(struct writer *w, const struct ctl_answer *answer) {
-    switch (answer->kind) {
-    case CTL_ANSWER_BOOL:
-        writer_text(w, answer->u64 != 0 ? "true" : "false");
-        break;
-    case CTL_ANSWER_UNSIGNED:
-        writer_u64(w, answer->u64);
-        break;
-    case CTL_ANSWER_SIGNED:
-        writer_i64(w, answer->i64);
-        break;
-    case CTL_ANSWER_TEXT:
-        writer_text(w, "\"");
-        writer_text(w, answer->text);
-        writer_text(w, "\"");
-        break;
-    }
+static void quoted(struct writer *w, const struct ctl_answer *answer) {
+    const char *quote = answer->kind == CTL_ANSWER_TEXT ? "\"" : "";
+    writer_text(w, quote);
+    writer_answer(w, answer);
+    writer_text(w, quote);
 }
 
 /* `before`, the value of a control, `after`; nothing if there is no such control. */
@@ -118,7 +106,7 @@ static void valued(struct writer *w, const char *before, const char *control, co
     path_begin(&path, control);
     if (path_read(&path, &answer)) {
         writer_text(w, before);
-        answer_text(w, &answer);
+        quoted(w, &answer);
         writer_text(w, after);
     }
 }
@@ -208,7 +196,7 @@ static void option(struct writer *w, const char *name) {
     writer_text(w, "  ");
     writer_text(w, path.text);
     writer_text(w, ": ");
-    answer_text(w, &answer);
+    quoted(w, &answer);
     for (unsigned i = 0; i < ARRAY_LEN(changing); i++) {
         if (strcmp(name, changing[i][0]) == 0) {
             char before[NAME];
@@ -290,10 +278,7 @@ static void mutexes(struct text *t, const char *names) {
     writer_text(t->w, "\n");
     while (next_name(&names, name)) {
         size_t lock = path_add(&t->path, name);
-        size_t probe = path_add(&t->path, "num_ops");
-        bool there = path_read(&t->path, &answer);
-        path_cut(&t->path, probe);
-        if (there) {
+        if (path_ask(&t->path, "num_ops", &answer)) {
             writer_left(t->w, name, LABEL);
             CELLS(t, mutex_columns);
             writer_text(t->w, "\n");
@@ -331,10 +316,7 @@ static void process(struct writer *w, const struct report_parts *parts) {
 static void decay_row(struct text *t, const char *name, const char *const controls[5]) {
     struct ctl_answer answer;
     writer_right(t->w, name, 9);
-    size_t before = path_add(&t->path, controls[0]);
-    bool decays = path_read(&t->path, &answer) && answer.i64 >= 0;
-    path_cut(&t->path, before);
-    if (decays) {
+    if (path_ask(&t->path, controls[0], &answer) && answer.i64 >= 0) {
         writer_right_u64(t->w, (uint64_t)answer.i64, 6);
     } else {
         writer_right(t->w, "N/A", 6);
@@ -640,11 +622,11 @@ void report_text(struct writer *w, const struct report_parts *parts) {
     process(w, parts);
     if (report_wants_merged(parts)) {
         writer_text(w, "Merged arenas stats:\n");
-        arena(w, CTL_ARENAS_ALL, parts);
+        arena(w, MALLCTL_ARENAS_ALL, parts);
     }
-    if (parts->destroyed && report_has_arena(CTL_ARENAS_DESTROYED)) {
+    if (parts->destroyed && report_has_arena(MALLCTL_ARENAS_DESTROYED)) {
         writer_text(w, "Destroyed arenas stats:\n");
-        arena(w, CTL_ARENAS_DESTROYED, parts);
+        arena(w, MALLCTL_ARENAS_DESTROYED, parts);
     }
     unsigned end = parts->arenas ? report_narenas() : 0;
     for (unsigned i = 0; i < end; i++) {

@@ -38,12 +38,29 @@ void writer_u64(struct writer *w, uint64_t value) {
     writer_right_u64(w, value, 0);
 }
 
-void writer_i64(struct writer *w, int64_t value) {
+static void write_i64(struct writer *w, int64_t value) {
     char text[NUMBER_LENGTH];
     struct fmt out;
     fmt_init(&out, text, sizeof(text));
     fmt_i64(&out, value);
     writer_text(w, text);
+}
+
+void writer_answer(struct writer *w, const struct ctl_answer *answer) {
+    switch (answer->kind) {
+    case CTL_ANSWER_BOOL:
+        writer_text(w, answer->u64 != 0 ? "true" : "false");
+        break;
+    case CTL_ANSWER_UNSIGNED:
+        writer_u64(w, answer->u64);
+        break;
+    case CTL_ANSWER_SIGNED:
+        write_i64(w, answer->i64);
+        break;
+    case CTL_ANSWER_TEXT:
+        writer_text(w, answer->text);
+        break;
+    }
 }
 
 static void spaces(struct writer *w, size_t used, unsigned width) {
@@ -104,12 +121,17 @@ bool path_read(const struct path *path, struct ctl_answer *answer) {
     return ctl_ask(path->text, answer) == 0;
 }
 
+bool path_ask(struct path *path, const char *name, struct ctl_answer *answer) {
+    size_t before = path_add(path, name);
+    bool found = path_read(path, answer);
+    path_cut(path, before);
+    return found;
+}
+
 uint64_t path_u64(struct path *path, const char *name) {
     struct ctl_answer answer;
-    size_t before = path_add(path, name);
-    bool found = path_read(path, &answer) &&
+    bool found = path_ask(path, name, &answer) &&
                  (answer.kind == CTL_ANSWER_UNSIGNED || answer.kind == CTL_ANSWER_BOOL);
-    path_cut(path, before);
     return found ? answer.u64 : 0;
 }
 

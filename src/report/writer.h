@@ -29,7 +29,8 @@ void writer_begin(struct writer *w, write_function *write, void *opaque);
 void writer_flush(struct writer *w);
 void writer_text(struct writer *w, const char *text);
 void writer_u64(struct writer *w, uint64_t value);
-void writer_i64(struct writer *w, int64_t value);
+/* A number, true or false, or a text as it is. */
+void writer_answer(struct writer *w, const struct ctl_answer *answer);
 /* In a field of so many columns, or more when the text is longer. */
 void writer_left(struct writer *w, const char *text, unsigned width);
 void writer_right(struct writer *w, const char *text, unsigned width);
@@ -50,6 +51,8 @@ void path_cut(struct path *path, size_t length);
 
 /* A control's value. false: it does not exist here, or is not built. */
 bool path_read(const struct path *path, struct ctl_answer *answer);
+/* The same for path.name. */
+bool path_ask(struct path *path, const char *name, struct ctl_answer *answer);
 /* path.name as an unsigned number, true being 1; 0 when there is none. */
 uint64_t path_u64(struct path *path, const char *name);
 
