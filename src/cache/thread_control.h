@@ -31,10 +31,9 @@ bool thread_set_cache_max(struct thread *thread, size_t size);
 
 /* Most objects of a class that the thread caches: two magazines full, so an even number; 0: none. */
 unsigned thread_ncached_max(const struct thread *thread, unsigned class);
-/* Sets it for ranges of sizes (opt/ranges.h), rounded up to an even number, THREAD_NCACHED_MAX at most;
+/* Sets it for ranges of sizes (opt/ranges.h), rounded up to an even number, 2 * SLOTS_MAX at most;
  * sizes beyond SIZECLASS_MAX mean nothing. false, and nothing changed: that is no list of ranges, or
  * nothing can be changed. */
-enum { THREAD_NCACHED_MAX = 2 * SLOTS_MAX };
 bool thread_set_ncached_max(struct thread *thread, const char *ranges);
 
 /* thread->allocated and thread->deallocated are exact from here on. false: no memory, or gone. */

@@ -94,10 +94,10 @@ struct place {
 
 static bool take_arena(struct ctl_call *c, size_t number) {
     unsigned end = ctl_arenas_end();
-    if (number > end && number != CTL_ARENAS_ALL && number != CTL_ARENAS_DESTROYED) {
+    if (number > end && number != MALLCTL_ARENAS_ALL && number != MALLCTL_ARENAS_DESTROYED) {
         return false;
     }
-    c->arena = number == end ? CTL_ARENAS_ALL : (unsigned)number; /* the old way to say all */
+    c->arena = number == end ? MALLCTL_ARENAS_ALL : (unsigned)number; /* the old way to say all */
     c->of_arena = true;
     return true;
 }

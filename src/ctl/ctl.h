@@ -17,13 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pages/hooks.h" /* <jemalloc/jemalloc.h>: MALLCTL_ARENAS_ALL */
 #include "sync/lock.h"
 
 /* Longest path: stats.arenas.<i>.bins.<j>.mutex.<counter>. */
 enum { CTL_DEPTH_MAX = 7 };
-
-/* Special arenas in names and mibs: all of them together, and what destroyed ones left behind. */
-enum { CTL_ARENAS_ALL = 4096, CTL_ARENAS_DESTROYED = 4097 };
 
 /* All return 0 or an errno, as documented for mallctl() (docs/controls.md). The library runs. */
 

@@ -20,15 +20,15 @@ unsigned ctl_arenas_end(void) {
 /* ---- one arena --------------------------------------------------------------------------------- */
 
 int ctl_arena_initialized(struct ctl_call *c) {
-    c->out.b = c->arena == CTL_ARENAS_ALL ||
-               (c->arena == CTL_ARENAS_DESTROYED ? arenas_destroyed() != NULL
-                                                 : arenas_get(c->arena) != NULL);
+    c->out.b = c->arena == MALLCTL_ARENAS_ALL ||
+               (c->arena == MALLCTL_ARENAS_DESTROYED ? arenas_destroyed() != NULL
+                                                     : arenas_get(c->arena) != NULL);
     return 0;
 }
 
 /* Calls an action for the arena that c names, or for all. Those that do not exist have nothing. */
 static int for_arenas(const struct ctl_call *c, void (*action)(struct arena *arena)) {
-    bool all = c->arena == CTL_ARENAS_ALL;
+    bool all = c->arena == MALLCTL_ARENAS_ALL;
     unsigned i = all ? 0 : c->arena;
     struct arena *arena = all ? arenas_next(&i) : arenas_get(i);
     while (arena != NULL) {
@@ -76,7 +76,7 @@ int ctl_arena_dss(struct ctl_call *c) {
         return EINVAL;
     }
     c->out.text = "disabled";
-    return off && (c->arena == CTL_ARENAS_ALL || arenas_get(c->arena) != NULL) ? 0 : EFAULT;
+    return off && (c->arena == MALLCTL_ARENAS_ALL || arenas_get(c->arena) != NULL) ? 0 : EFAULT;
 }
 
 /* A row's offset is an enum page_state. */

@@ -97,7 +97,7 @@ int ctl_live_field(struct ctl_call *c) {
 }
 
 int ctl_stats_dss(struct ctl_call *c) {
-    bool one = c->arena != CTL_ARENAS_ALL && c->arena != CTL_ARENAS_DESTROYED;
+    bool one = c->arena != MALLCTL_ARENAS_ALL && c->arena != MALLCTL_ARENAS_DESTROYED;
     c->offset = 0;
     int error = acquire_snapshot();
     if (error == 0) {
@@ -119,11 +119,11 @@ static bool find_detail(unsigned index) {
     }
     memset(detail, 0, sizeof(*detail));
     struct arena *arena;
-    for (unsigned i = index == CTL_ARENAS_ALL ? 0 : index; (arena = arenas_next(&i)) != NULL;) {
-        if (index == CTL_ARENAS_ALL || arena->index == index) {
+    for (unsigned i = index == MALLCTL_ARENAS_ALL ? 0 : index; (arena = arenas_next(&i)) != NULL;) {
+        if (index == MALLCTL_ARENAS_ALL || arena->index == index) {
             detail_add(detail, arena);
         }
-        if (index != CTL_ARENAS_ALL) {
+        if (index != MALLCTL_ARENAS_ALL) {
             break;
         }
     }

@@ -429,8 +429,8 @@ void snapshot_drop(struct snapshot *snapshot) {
 }
 
 const struct arena_snapshot *snapshot_arena(const struct snapshot *snapshot, unsigned arena) {
-    return arena == SNAPSHOT_ALL            ? snapshot->merged
-           : arena == SNAPSHOT_DESTROYED    ? snapshot->destroyed
-           : arena < snapshot->narena_parts ? snapshot->parts[arena]
-                                            : NULL;
+    return arena == MALLCTL_ARENAS_ALL         ? snapshot->merged
+           : arena == MALLCTL_ARENAS_DESTROYED ? snapshot->destroyed
+           : arena < snapshot->narena_parts    ? snapshot->parts[arena]
+                                               : NULL;
 }

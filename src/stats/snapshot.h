@@ -145,11 +145,6 @@ enum global_mutex {
 /* Higher layers enter their locks here while the library starts; NULL: not built, or no single lock. */
 extern struct lock *snapshot_locks[GLOBAL_MUTEXES];
 
-enum {
-    SNAPSHOT_ALL = 4096,       /* number of the sum of all arenas */
-    SNAPSHOT_DESTROYED = 4097, /* number of what destroyed arenas left */
-};
-
 struct snapshot {
     size_t allocated; /* usable bytes in the program's hands, exactly: what lies in caches is not */
     size_t active;
@@ -176,7 +171,8 @@ struct snapshot {
 struct snapshot *snapshot_take(void);
 void snapshot_drop(struct snapshot *snapshot);
 
-/* The part of one arena, of SNAPSHOT_ALL or SNAPSHOT_DESTROYED; NULL: there was no such arena. */
+/* The part of one arena, of MALLCTL_ARENAS_ALL or MALLCTL_ARENAS_DESTROYED (<jemalloc/jemalloc.h>);
+ * NULL: there was no such arena. */
 const struct arena_snapshot *snapshot_arena(const struct snapshot *snapshot, unsigned arena);
 
 /* All counters of all locks begin again. The caller holds that of MUTEX_CTL. */

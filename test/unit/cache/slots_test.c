@@ -18,9 +18,11 @@ static int begin(void **state) {
     return 0;
 }
 
-/* Without options a class has what its row says. */
+/* Without options a class has what its row says, and no option says more than there can be. */
 static void test_defaults(void **state) {
     (void)state;
+    assert_int_equal(opt_find("tcache_nslots_large", 19)->max, 2 * SLOTS_MAX);
+    assert_int_equal(opts.tcache_nslots_small_max, 2 * SLOTS_MAX);
     slots_by_options(slots);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         assert_int_equal(slots[class], sizeclasses[class].cache_slots);

@@ -366,7 +366,7 @@ static void *set_cache(void *argument) {
         const char *ranges;
         unsigned got;
     } good[] = {
-        {"100-112:10", 10},      {"0x60-128:7", 8},           {"8-32768:5000", THREAD_NCACHED_MAX},
+        {"100-112:10", 10},      {"0x60-128:7", 8},           {"8-32768:5000", 2 * SLOTS_MAX},
         {"100-100:1|8-16:4", 2}, {"8-8:4|100-99999999:6", 6}, {"1-200:8|97-112:0", 0}};
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         MUST(thread_set_ncached_max(thread, good[i].ranges));

@@ -21,6 +21,7 @@ static void test_start(void **state) {
     assert_null(arenas_get(arenas_count()));
     assert_null(arenas_get(ARENAS_MAX));
     assert_null(arenas_get(UINT32_MAX));
+    assert_int_equal(opt_find("narenas", 7)->max, ARENAS_MAX - 1);
 }
 
 /* No arena gets a second user while another one has none, and none a third before all have two. */

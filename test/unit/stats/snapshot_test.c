@@ -90,7 +90,7 @@ static void check_snapshot(void) {
     assert_int_equal(now->narenas, totals.narenas);
     assert_int_equal(now->nthreads, totals.nthreads);
     assert_int_equal(now->metadata, meta_allocated_bytes() + now->metadata_rtree);
-    const struct arena_snapshot *merged = snapshot_arena(now, SNAPSHOT_ALL);
+    const struct arena_snapshot *merged = snapshot_arena(now, MALLCTL_ARENAS_ALL);
     assert_int_equal(now->allocated + now->cached + slack_of(merged) + rounding, now->active);
     assert_int_equal(now->active + totals.dirty + now->metadata, now->resident);
     size_t small = 0;
@@ -187,7 +187,7 @@ static void test_destroyed(void **state) {
     assert_true(arenas_destroy(arena));
     struct snapshot *now = snapshot_take();
     assert_null(snapshot_arena(now, arena->index));
-    const struct arena_snapshot *destroyed = snapshot_arena(now, SNAPSHOT_DESTROYED);
+    const struct arena_snapshot *destroyed = snapshot_arena(now, MALLCTL_ARENAS_DESTROYED);
     assert_non_null(destroyed);
     assert_int_equal(destroyed->bins[4].nmalloc, 1);
     assert_int_equal(destroyed->bins[4].ndalloc, 1);
