@@ -20,6 +20,7 @@ static NOINLINE void free_large(void *p, const char *call) {
         size_t usable = large_cache_keep(&thread->large, thread->arena, p);
         if (likely(usable != 0)) {
             thread_count(thread, 0, usable);
+            event_tick(thread, 1);
             return;
         }
     }

@@ -229,6 +229,34 @@ static bool starts_and_ends(void *context) {
     return true;
 }
 
+static void *free_and_wait(void *argument) {
+    enum { COUNT = 500, SIZE = 100000 };
+    static void *objects[COUNT];
+    pthread_barrier_t *over = argument;
+    for (unsigned i = 0; i < COUNT; i++) {
+        objects[i] = ashlar_malloc(SIZE);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        ashlar_free(objects[i]);
+    }
+    pthread_barrier_wait(over);
+    return NULL;
+}
+
+/* What is freed last is kept by the thread, which then does nothing any more. */
+static bool starts_while_large_objects_are_kept(void *context) {
+    (void)context;
+    set_decay_ms(50);
+    pthread_barrier_t over;
+    pthread_t thread;
+    pthread_barrier_init(&over, NULL, 2);
+    NEED(pthread_create(&thread, NULL, free_and_wait, &over) == 0);
+    NEED(wait_for_helpers(1) && wait_for_clean());
+    pthread_barrier_wait(&over);
+    pthread_join(thread, NULL);
+    return true;
+}
+
 static uint64_t field_of(int task, const char *name, int base) {
     char path[64], text[4096];
     snprintf(path, sizeof(path), "/proc/self/task/%d/status", task);
@@ -333,6 +361,7 @@ static void test_auto(void **state) {
     assert_int_equal(opts.background_thread, BACKGROUND_AUTO);
     play(single_threaded);
     play(starts_and_ends);
+    play(starts_while_large_objects_are_kept);
     play(sleeps);
     play(hears_of_new_curves);
     play(not_without_decay);
