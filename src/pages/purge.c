@@ -249,13 +249,12 @@ void purge_dirty(struct pages *pages) {
 }
 
 void purge_to_cap(struct pages *pages) {
-    ptrdiff_t parked = atomic_load_explicit(&pages->owner.parked_dirty, memory_order_relaxed);
-    ptrdiff_t cap =
-        (ptrdiff_t)(atomic_load_explicit(&pages->nactive, memory_order_relaxed) / PURGE_CAP_PART);
-    cap = cap > PURGE_CAP_GRANULES ? cap : PURGE_CAP_GRANULES;
-    if (parked > cap && decay_ms(&pages->decay[PAGES_DIRTY]) >= 0 &&
+    size_t excess = space_excess_dirty(pages_space(pages));
+    ptrdiff_t own = atomic_load_explicit(&pages->owner.parked_dirty, memory_order_relaxed);
+    if (excess > 0 && own > 0 && decay_ms(&pages->decay[PAGES_DIRTY]) >= 0 &&
         lock_try_acquire(&pages->purge_lock)) {
-        purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY), (size_t)(parked - cap));
+        size_t target = excess < (size_t)own ? excess : (size_t)own;
+        purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY), target);
         lock_release(&pages->purge_lock);
     }
 }
@@ -264,6 +263,7 @@ void purge_to_cap(struct pages *pages) {
 static uint64_t decay_locked(struct pages *pages, uint64_t now_ns) {
     uint64_t due = UINT64_MAX;
     atomic_store_explicit(&pages->next_decay_ns, now_ns + interval_ns(pages), memory_order_relaxed);
+    space_forget_peak(pages_space(pages), now_ns, interval_ns(pages));
     for (unsigned i = 0; i < PAGE_STATES; i++) {
         enum page_state state = (enum page_state)i;
         struct decay *decay = &pages->decay[state];

@@ -36,11 +36,9 @@ bool purge_try_suspend(struct pages *pages);
 /* Purges dirty pages; returns at once when another thread purges. */
 void purge_dirty(struct pages *pages);
 
-/* Whole dirty chunks beyond this are purged without waiting for the decay: large objects that come and
- * go in all sizes would otherwise leave many times what they use. */
-enum { PURGE_CAP_GRANULES = (64 << 20) >> LG_GRANULE, PURGE_CAP_PART = 4 };
-
-/* Purges whole chunks down to the cap; returns at once when another thread purges. */
+/* Purges whole chunks of the arena as far as its space has too many (space_excess_dirty), without waiting for
+ * the decay: large objects that come and go in all sizes would otherwise leave many times what they use.
+ * Returns at once when another thread purges. */
 void purge_to_cap(struct pages *pages);
 
 /* An arena with more dirty granules than this is worth an upcall. */
@@ -50,8 +48,7 @@ extern _Atomic size_t purge_alarm;
 static inline void purge_after_free(struct pages *pages) {
     if (unlikely(atomic_load_explicit(&pages->immediate, memory_order_relaxed))) {
         purge_dirty(pages);
-    } else if (unlikely(atomic_load_explicit(&pages->owner.parked_dirty, memory_order_relaxed) >
-                        PURGE_CAP_GRANULES)) {
+    } else if (unlikely(gauge_read(&pages_space(pages)->parked_dirty) > SPACE_DIRTY_MIN)) {
         purge_to_cap(pages);
     }
     if (unlikely(pages_unused(pages, PAGES_DIRTY) >

@@ -13,6 +13,7 @@
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "os/os.h"
+#include "pages/decay.h"
 #include "pages/hooked.h"
 #include "pages/pages_internal.h"
 
@@ -312,8 +313,9 @@ static void park(struct page_owner *owner, const struct chunk *chunk, int sign) 
                                   memory_order_relaxed);
         return;
     }
-    atomic_fetch_add_explicit(&owner->parked_dirty, sign * (ptrdiff_t)bits128_count(chunk->dirty),
-                              memory_order_relaxed);
+    ptrdiff_t dirty = sign * (ptrdiff_t)bits128_count(chunk->dirty);
+    atomic_fetch_add_explicit(&owner->parked_dirty, dirty, memory_order_relaxed);
+    gauge_add(&chunk->region->space->parked_dirty, dirty);
     atomic_fetch_add_explicit(&owner->parked_muzzy, sign * (ptrdiff_t)bits128_count(chunk->muzzy),
                               memory_order_relaxed);
 }
@@ -339,6 +341,37 @@ void region_take(struct region *region, size_t first, size_t n) {
     bitset_remove_range(region->free, first, n);
     bitset_remove_range(region->dirty, first, n);
     region->nfree -= n;
+    gauge_add(&region->space->nused, (ptrdiff_t)n);
+}
+
+/* After chunks were taken for use. */
+static void note_peak(struct space *space) {
+    size_t nused = gauge_read(&space->nused);
+    if (nused > gauge_read(&space->recent_peak)) {
+        atomic_store_explicit(&space->recent_peak, nused, memory_order_relaxed);
+    }
+}
+
+void space_forget_peak(struct space *space, uint64_t now_ns, uint64_t interval_ns) {
+    uint64_t last = counter_read(&space->peak_ns);
+    size_t peak = gauge_read(&space->recent_peak);
+    size_t nused = gauge_read(&space->nused);
+    if (now_ns - last >= interval_ns && peak > nused &&
+        atomic_compare_exchange_strong_explicit(&space->peak_ns, &last, now_ns,
+                                                memory_order_relaxed, memory_order_relaxed)) {
+        peak -= div_round_up(peak - nused, DECAY_STEPS);
+        atomic_store_explicit(&space->recent_peak, peak, memory_order_relaxed);
+    }
+}
+
+size_t space_excess_dirty(const struct space *space) {
+    size_t peak = gauge_read(&space->recent_peak);
+    size_t nused = gauge_read(&space->nused);
+    size_t all = peak + peak / SPACE_PART_ABOVE_PEAK;
+    size_t allowed = all > nused ? (all - nused) * CHUNK_GRANULES : 0;
+    allowed = allowed > SPACE_DIRTY_MIN ? allowed : SPACE_DIRTY_MIN;
+    size_t parked = gauge_read(&space->parked_dirty);
+    return parked > allowed ? parked - allowed : 0;
 }
 
 /* How long a dirty series may be for n chunks to be cut from it. */
@@ -396,6 +429,7 @@ struct chunk *space_take(struct space *space, size_t n, size_t alignment) {
     if (chunk == NULL && !refused && !space_is_hooked(space) && space_grow(space, n, alignment)) {
         chunk = find_free(space, n, alignment, true, &refused);
     }
+    note_peak(space);
     lock_release(&space->lock);
     return chunk;
 }
@@ -409,6 +443,7 @@ bool space_take_at(struct space *space, struct region *region, size_t first, siz
                 region_commit(space, region, first + n);
     if (free) {
         region_take(region, first, n);
+        note_peak(space);
     }
     lock_release(&space->lock);
     return free;
@@ -432,6 +467,7 @@ void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_
     }
     bitset_add_range(region->free, first, n);
     region->nfree += n;
+    gauge_add(&space->nused, -(ptrdiff_t)n);
     lock_release(&space->lock);
 }
 

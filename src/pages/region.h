@@ -51,6 +51,10 @@ struct space {
     _Atomic size_t grow_limit; /* most bytes to ask hooks for at once, but for a larger object */
     _Atomic size_t reserved_bytes;  /* of all regions */
     _Atomic size_t committed_bytes; /* readable and writable */
+    _Atomic size_t nused;           /* chunks handed out */
+    _Atomic size_t recent_peak;     /* the most there were, forgotten as time goes by */
+    _Atomic uint64_t peak_ns;       /* when some of it was forgotten last */
+    _Atomic size_t parked_dirty;    /* dirty granules in free chunks, of all arenas */
 };
 
 void space_init(struct space *space);
@@ -71,6 +75,13 @@ void space_set_hooks(struct space *space, extent_hooks_t *hooks, unsigned arena)
  * A space with hooks does not grow by itself (hooked.h). Dirty chunks first, but before a dirty series
  * longer than n << lg_extent_max_active_fit is cut, clean ones are taken if there are any. */
 struct chunk *space_take(struct space *space, size_t n, size_t alignment);
+
+/* Dirty granules in free chunks that make all more than a part above the recent peak of what was in use,
+ * and more than SPACE_DIRTY_MIN. */
+enum { SPACE_DIRTY_MIN = (64 << 20) >> LG_GRANULE, SPACE_PART_ABOVE_PEAK = 4 };
+size_t space_excess_dirty(const struct space *space);
+/* Forgets a part of the peak, DECAY_STEPS of them in a decay's time; at most once per interval. */
+void space_forget_peak(struct space *space, uint64_t now_ns, uint64_t interval_ns);
 
 /* The n chunks beginning right at `first`, if all of them are free. */
 bool space_take_at(struct space *space, struct region *region, size_t first, size_t n);
