@@ -1,8 +1,8 @@
 /*
  * arena.h: an independent heap: one bin per size class, pages, and large objects.
  *
- * It fills and drains plain arrays of pointers, so it knows nothing of caches; any thread may drain
- * objects of any arena. Locks: the bins' and the pages' own.
+ * It fills and drains plain arrays of pointers, so it knows nothing of caches but where they park their
+ * magazines; any thread may drain objects of any arena. Locks: the bins' and the pages' own.
  */
 #ifndef ASHLAR_HEAP_ARENA_H
 #define ASHLAR_HEAP_ARENA_H

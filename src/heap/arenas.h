@@ -1,9 +1,9 @@
 /*
  * arenas.h: the arenas of the process, and which one a thread uses.
  *
- * Automatic arenas: number 0 exists from the start; others up to arenas_limit(), twice the CPUs the
- * process may really use (or the option narenas), are created when threads need them. A thread is bound
- * to the least used one.
+ * Automatic arenas: number 0 exists from the start; others up to arenas_limit(), by default twice the
+ * CPUs the process may really use (options narenas, narenas_ratio, percpu_arena), are created when threads
+ * need them. A thread is bound to the least used one, or to that of its CPU.
  * Manual arenas: created on demand, with numbers from arenas_limit() up. Their objects never mix with
  * others in a cache. A destroyed one's number is used again, the last one first; its struct stays, so
  * that whoever still looks at it reads an arena that is empty.

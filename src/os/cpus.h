@@ -1,7 +1,7 @@
 /*
  * cpus.h: how many CPUs this process may really use.
  *
- * Usage:  os_cpu_count() decides how many arenas and depots are worth having. It costs some ten
+ * Usage:  os_cpu_count() decides how many arenas are worth having. It costs some ten
  *         system calls, so ask once; a process that has only one thread need not ask at all.
  * Locks:  none. Nothing here allocates, uses stdio or changes errno.
  */

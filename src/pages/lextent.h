@@ -1,5 +1,6 @@
 /*
- * lextent.h: large sizes in classes, for statistics alone: objects are rounded to pages, not to these.
+ * lextent.h: large sizes in classes, for statistics. Objects are rounded to pages, and to these only
+ * with disable_large_size_classes:false.
  *
  * The series of the size classes goes on: 40 KiB, 48, 56, 64, then four per doubling, up to 7 EiB.
  */

@@ -1,7 +1,7 @@
 /*
  * writer.h: reports as they are written: text in pieces, and values of controls by their names.
  *
- * A report reads nothing but controls, so it says what mallctl says. Nothing here allocates; the piece in
+ * A report's numbers come from controls alone, so it says what mallctl says. Nothing here allocates; the piece in
  * hand lies on the stack, and the program's function gets it when it is full.
  * Locks: none are held while the program's function runs.
  */
