@@ -109,6 +109,9 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
     }
     size_t usable = large_usable_for(request);
     thread_count(thread, usable, 0);
+    if (thread != &gone_thread) {
+        thread_note_peak(thread);
+    }
     if (!zero && unlikely(opts.junk != JUNK_OFF)) {
         slow_dress(object, usable);
     }

@@ -48,6 +48,14 @@ void event_trim_if_due(uint64_t now_ns) {
     background_look(now_ns);
 }
 
+/* Looking at all magazines is for once in a tick of the clock. */
+static void look_at_peak(struct thread *thread, uint64_t now_ns) {
+    if (!thread->armed && thread->looked_ns != now_ns) {
+        thread->looked_ns = now_ns;
+        thread_look_at_peak(thread);
+    }
+}
+
 void event_poll(void) {
     uint64_t now_ns = os_coarse_clock_ns();
     event_trim_if_due(now_ns);
@@ -58,10 +66,12 @@ void event_poll(void) {
         background_start();
     }
     struct thread *thread = this_thread;
-    if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0) &&
-        thread != &boot_thread && thread != &gone_thread) {
-        thread_events_run(thread);
-        event_hasten(); /* look in every slow operation */
+    if (thread != &boot_thread && thread != &gone_thread) {
+        look_at_peak(thread, now_ns);
+        if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0)) {
+            thread_events_run(thread);
+            event_hasten(); /* look in every slow operation */
+        }
     }
     if (config_debug) {
         arenas_check();

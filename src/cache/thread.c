@@ -317,6 +317,13 @@ uint64_t thread_deallocated(const struct thread *thread) {
     return sum;
 }
 
+void thread_look_at_peak(struct thread *thread) {
+    uint64_t past_magazines = thread->allocated - thread->deallocated;
+    uint64_t all = thread_allocated(thread) - thread_deallocated(thread);
+    thread->through_magazines = all - past_magazines;
+    thread_note_peak(thread);
+}
+
 void threads_visit(void (*visit)(struct thread *thread, void *context), void *context) {
     lock_acquire(&threads_lock);
     for (struct list *node = registry.next; node != &registry; node = node->next) {

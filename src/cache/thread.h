@@ -62,10 +62,12 @@ struct thread {
     struct arena *arena; /* where refills come from */
     uint64_t allocated;  /* usable bytes: what no bin counted, or everything once armed */
     uint64_t deallocated;
-    uint64_t peak; /* armed: the most `allocated - deallocated` has been above peak_base */
+    uint64_t peak; /* the most `allocated - deallocated` was seen above peak_base */
     uint64_t peak_base;
-    struct large_cache large;  /* runs of large objects (large_cache.h) */
-    struct list registry_link; /* guarded by threads_lock */
+    uint64_t through_magazines; /* not armed: their part of that difference, at the last look */
+    uint64_t looked_ns;         /* when that was */
+    struct large_cache large;   /* runs of large objects (large_cache.h) */
+    struct list registry_link;  /* guarded by threads_lock */
     struct thread_events events;
 };
 
@@ -115,14 +117,20 @@ void thread_leave_shadow(struct thread *thread);
 /* Makes a bin miss: pops nothing, has no room. */
 void thread_load_dummy(struct thread *thread, unsigned class);
 
+/* A peak that nobody asked for yet is seen when this is called. Not for ending threads. */
+static inline void thread_note_peak(struct thread *thread) {
+    uint64_t above = thread->allocated - thread->deallocated + thread->through_magazines;
+    above -= thread->peak_base;
+    thread->peak = (int64_t)above > (int64_t)thread->peak ? above : thread->peak;
+}
+
 /* Objects came or went past the magazines. Ending threads share a struct, and count nothing. */
 static inline void thread_count(struct thread *thread, size_t allocated, size_t deallocated) {
     if (likely(thread != &gone_thread)) {
         thread->allocated += allocated;
         thread->deallocated += deallocated;
         if (unlikely(thread->armed)) {
-            uint64_t above = thread->allocated - thread->deallocated - thread->peak_base;
-            thread->peak = (int64_t)above > (int64_t)thread->peak ? above : thread->peak;
+            thread_note_peak(thread);
         }
     }
 }
@@ -136,6 +144,9 @@ static inline void thread_count_armed(struct thread *thread, size_t allocated, s
 /* Usable bytes the calling thread, whose struct this is, allocated and freed so far: exact. */
 uint64_t thread_allocated(const struct thread *thread);
 uint64_t thread_deallocated(const struct thread *thread);
+
+/* The same as thread_note_peak, with a new look at what is in magazines. */
+void thread_look_at_peak(struct thread *thread);
 
 /* Requests of a class since the counters were last handed over; exact when asked by the thread itself. */
 uint64_t thread_requests(const struct thread *thread, unsigned class);

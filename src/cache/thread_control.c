@@ -108,11 +108,12 @@ bool thread_arm(struct thread *thread) {
     if (thread == &gone_thread || !thread_use_shadow(thread)) {
         return false;
     }
+    thread_look_at_peak(thread);
     uint64_t allocated = thread_allocated(thread);
     thread->deallocated = thread_deallocated(thread);
     thread->allocated = allocated;
+    thread->through_magazines = 0; /* what they count is in these now */
     thread->armed = true;
-    thread_count(thread, 0, 0); /* the peak so far is what there is now, at least */
     return true;
 }
 

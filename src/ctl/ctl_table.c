@@ -87,8 +87,9 @@ static const struct ctl_row thread_ncached_max[] = {
 
 static const struct ctl_row thread_peak[] = {
     {"read", CTL_U64, R | OWN, DO_THREAD_PEAK_READ, 0, CTL_HELP(
-     "The most that allocated - deallocated has been above what it was at the last reset. Exact from "
-     "the first use on, which makes the thread's calls take a few nanoseconds more.")},
+     "The most that allocated - deallocated has been above what it was at the last reset, or above 0. "
+     "Exact from the first use on, which makes the thread's calls take a few nanoseconds more; before "
+     "that, what was seen at large objects and every few milliseconds.")},
     {"reset", CTL_VOID, OWN, DO_THREAD_PEAK_RESET, 0, CTL_HELP("Begins that anew.")},
 };
 

@@ -659,6 +659,31 @@ static void test_thread_counters(void **state) {
     assert_int_equal(get_u64("thread.peak.read"), usable);
 }
 
+/* Before anybody asks, a thread's peak is seen at large objects at least. */
+static void *reach_peak(void *unused) {
+    size_t size = (size_t)10 << 20;
+    void *small[100];
+    (void)unused;
+    for (unsigned i = 0; i < 100; i++) {
+        small[i] = t_malloc(1000);
+    }
+    t_free(t_malloc(size));
+    for (unsigned i = 0; i < 100; i++) {
+        t_free(small[i]);
+    }
+    uint64_t peak = get_u64("thread.peak.read");
+    EXPECT(peak >= size && peak <= size + 200 * 1024, "peak %zu", (size_t)peak);
+    EXPECT(act("thread.peak.reset") == 0 && get_u64("thread.peak.read") == 0, "after the reset");
+    return NULL;
+}
+
+static void test_first_peak(void **state) {
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, reach_peak, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void test_thread_arena(void **state) {
     (void)state;
     unsigned usual_arena = get_unsigned("thread.arena");
@@ -1051,6 +1076,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_helper_locks),
+        cmocka_unit_test(test_first_peak),
         cmocka_unit_test(test_thread_counters),
         cmocka_unit_test(test_thread_arena),
         cmocka_unit_test(test_reset_of_own_arena),
