@@ -13,7 +13,7 @@ set(ASHLAR_SOURCES_CACHE
     cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/background.c cache/event.c cache/exchange.c
     cache/thread_event.c cache/slots.c cache/thread_control.c cache/tcaches.c)
 set(ASHLAR_SOURCES_ALLOC alloc/slow.c alloc/free.c alloc/foreign.c alloc/object.c alloc/extended.c)
-set(ASHLAR_SOURCES_STATS stats/totals.c stats/snapshot.c stats/detail.c)
+set(ASHLAR_SOURCES_STATS stats/snapshot.c stats/detail.c)
 set(ASHLAR_SOURCES_CTL ctl/ctl_table.c ctl/ctl.c ctl/ctl_option.c ctl/ctl_thread.c
     ctl/ctl_arenas.c ctl/ctl_stats.c ctl/ctl_background.c ctl/ctl_experimental.c)
 set(ASHLAR_SOURCES_REPORT

@@ -10,12 +10,13 @@
 #include "alloc/fast.h"
 #include "alloc/object.h"
 #include "api/names.h"
+#include "base/upcall.h"
 #include "cache/event.h"
 #include "heap/large.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "report/report.h"
-#include "stats/totals.h"
+#include "stats/snapshot.h"
 
 /* Prototypes for names that the system's headers may lack, or that carry the tests' prefix. */
 void *API(malloc)(size_t size);
@@ -159,23 +160,29 @@ EXPORT size_t API(malloc_usable_size)(void *p) {
 /* Returns everything unused to the system; `pad` is of no use here. 1: memory was returned. */
 EXPORT int API(malloc_trim)(size_t pad) {
     (void)pad;
-    size_t before = totals_purged_bytes();
+    uint64_t before = arenas_returned_bytes();
     event_trim_all();
-    return totals_purged_bytes() != before;
+    return arenas_returned_bytes() != before;
 }
 
+/* All zero when there is no memory for a snapshot. */
 EXPORT struct mallinfo2 API(mallinfo2)(void) {
-    struct totals now;
-    totals_take(&now);
-    return (struct mallinfo2){
-        .arena = now.mapped,
-        .ordblks = now.cached_objects,
-        .hblks = now.large_live,
-        .hblkhd = now.large_bytes,
-        .uordblks = now.allocated,
-        .fordblks = now.mapped - now.allocated,
-        .keepcost = now.dirty,
+    struct snapshot *now = upcalls.start() ? snapshot_take() : NULL;
+    if (now == NULL) {
+        return (struct mallinfo2){0};
+    }
+    const struct arena_snapshot *all = now->merged;
+    struct mallinfo2 info = {
+        .arena = now->mapped,
+        .ordblks = all->tcache_objects,
+        .hblks = (size_t)(all->large.nmalloc - all->large.ndalloc),
+        .hblkhd = all->large.allocated,
+        .uordblks = now->allocated,
+        .fordblks = now->mapped - now->allocated,
+        .keepcost = all->dirty_bytes,
     };
+    snapshot_drop(now);
+    return info;
 }
 
 /* The fields are int, so they wrap above 2 GiB; mallinfo2 does not. */

@@ -353,6 +353,20 @@ void arenas_sum_spaces(size_t *reserved, size_t *committed) {
     }
 }
 
+static uint64_t returned_granules(const struct arena *arena) {
+    return counter_read(&arena->pages.purged[PAGES_DIRTY].returned) +
+           counter_read(&arena->pages.purged[PAGES_MUZZY].returned);
+}
+
+uint64_t arenas_returned_bytes(void) {
+    const struct arena *arena = arenas_destroyed();
+    uint64_t granules = arena != NULL ? returned_granules(arena) : 0;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        granules += returned_granules(arena);
+    }
+    return granules << LG_GRANULE;
+}
+
 void arenas_check(void) {
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {

@@ -75,6 +75,8 @@ void arenas_decay(uint64_t now_ns);
 
 /* Address space of all arenas: reserved, and of that readable and writable. */
 void arenas_sum_spaces(size_t *reserved, size_t *committed);
+/* Bytes given back to the system since the start. */
+uint64_t arenas_returned_bytes(void);
 
 void arenas_check(void);
 

@@ -174,6 +174,11 @@ static void read_pages(struct arena_snapshot *to, const struct pages *pages) {
                          gauge_read(&pages->nchunks) * sizeof(struct chunk);
 }
 
+static void add_cached(struct arena_snapshot *to, unsigned class, size_t nobjects) {
+    to->tcache_objects += nobjects;
+    to->tcache_bytes += nobjects * sizeclasses[class].size;
+}
+
 static void read_arena(struct arena_snapshot *to, struct arena *arena) {
     to->nthreads = atomic_load_explicit(&arena->nthreads, memory_order_relaxed);
     to->uptime = os_coarse_clock_ns() - counter_read(&arena->created_ns);
@@ -181,7 +186,7 @@ static void read_arena(struct arena_snapshot *to, struct arena *arena) {
     to->muzzy_decay_ms = arena_decay_ms(arena, PAGES_MUZZY);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         read_bin(&to->bins[class - 1], arena, class);
-        to->tcache_bytes += gauge_read(&arena->depots[class].parked) * sizeclasses[class].size;
+        add_cached(to, class, gauge_read(&arena->depots[class].parked));
     }
     read_pages(to, &arena->pages);
     read_locks(to, arena);
@@ -199,7 +204,7 @@ NO_SANITIZE_THREAD static size_t magazine_bytes(const struct magazine *magazine)
 
 NO_SANITIZE_THREAD static void add_magazines(struct arena_snapshot *to, const struct thread *thread,
                                              unsigned class) {
-    to->tcache_bytes += thread_cached(thread, class) * sizeclasses[class].size;
+    add_cached(to, class, thread_cached(thread, class));
     to->internal +=
         magazine_bytes(thread->loaded[class]) +
         magazine_bytes(atomic_load_explicit(&thread->spare[class], memory_order_acquire));

@@ -101,6 +101,7 @@ struct arena_snapshot {
     size_t metadata_rtree;
     size_t metadata_thp;
     size_t tcache_bytes;
+    size_t tcache_objects;
     size_t tcache_stashed_bytes;
     size_t resident;
     size_t abandoned_vm;

@@ -1,18 +1,18 @@
 /*
- * snapshot_test.c: the parts of a snapshot sum up to what the process holds, and to what the live totals
- * say; the walk over chunks finds the same pages; the counters of locks.
+ * snapshot_test.c: in a quiet process every byte of slabs and large objects is accounted for; parts sum
+ * up; the walk over chunks finds the same memory; the counters of locks.
  */
 #include "unit/unit.h"
 
 #include <pthread.h>
 
+#include "alloc/object.h"
 #include "cache/event.h"
 #include "cache/thread.h"
 #include "heap/large.h"
 #include "meta/meta.h"
 #include "stats/detail.h"
 #include "stats/snapshot.h"
-#include "stats/totals.h"
 
 void *ashlar_malloc(size_t size);
 void ashlar_free(void *p);
@@ -67,32 +67,36 @@ static size_t slack_of(const struct arena_snapshot *part) {
     return slabs - part->small.allocated;
 }
 
-static size_t rounding; /* of live large objects */
+/* What the program holds. */
+struct held {
+    size_t bytes;
+    size_t nlarge;
+    size_t rounding; /* of large objects */
+};
 
-static void count_rounding(void **objects, unsigned n) {
+static void count(struct held *held, void **objects, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
-        struct large large = objects[i] != NULL ? large_find(objects[i]) : (struct large){0};
-        if (large.chunk != NULL) {
-            rounding += round_up(large_usable(large), GRANULE_SIZE) - large_usable(large);
+        size_t usable = objects[i] != NULL ? object_usable(objects[i], "test") : 0;
+        if (objects[i] != NULL && map_size_class_of(objects[i]) == 0) {
+            held->nlarge++;
+            held->rounding += round_up(usable, GRANULE_SIZE) - usable;
         }
+        held->bytes += usable;
     }
 }
 
-static void check_snapshot(void) {
+static void check_snapshot(const struct held *held, unsigned nthreads) {
     struct snapshot *now = snapshot_take();
     assert_non_null(now);
-    struct totals totals;
-    totals_take(&totals);
-    assert_int_equal(now->allocated, totals.allocated);
-    assert_int_equal(now->active, totals.active);
-    assert_int_equal(now->cached, totals.cached_bytes + totals.large_cached);
-    assert_int_equal(now->retained, totals.retained);
-    assert_int_equal(now->narenas, totals.narenas);
-    assert_int_equal(now->nthreads, totals.nthreads);
+    assert_int_equal(now->allocated, held->bytes);
+    assert_int_equal(now->merged->large.nmalloc - now->merged->large.ndalloc, held->nlarge);
+    assert_int_equal(now->narenas, arenas_count());
+    assert_int_equal(now->nthreads, nthreads);
+    assert_int_equal(now->retained + now->mapped - now->metadata, arenas_space.committed_bytes);
     assert_int_equal(now->metadata, meta_allocated_bytes() + now->metadata_rtree);
     const struct arena_snapshot *merged = snapshot_arena(now, MALLCTL_ARENAS_ALL);
-    assert_int_equal(now->allocated + now->cached + slack_of(merged) + rounding, now->active);
-    assert_int_equal(now->active + totals.dirty + now->metadata, now->resident);
+    assert_int_equal(now->allocated + now->cached + slack_of(merged) + held->rounding, now->active);
+    assert_int_equal(now->active + merged->dirty_bytes + now->metadata, now->resident);
     size_t small = 0;
     size_t resident = 0;
     size_t dirty = 0;
@@ -135,9 +139,9 @@ static void test_identity(void **state) {
     struct prng prng = unit_prng();
     for (unsigned round = 0; round < 20; round++) {
         churn(&prng, live, LIVE, 2000);
-        rounding = 0;
-        count_rounding(live, LIVE);
-        check_snapshot();
+        struct held held = {0};
+        count(&held, live, LIVE);
+        check_snapshot(&held, 1);
     }
 }
 
@@ -163,20 +167,47 @@ static void test_threads(void **state) {
     for (unsigned i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, churn_alone, objects[i]), 0);
     }
-    pthread_barrier_wait(&barrier);
-    rounding = 0;
-    count_rounding(live, LIVE);
-    for (unsigned i = 0; i < THREADS; i++) {
-        count_rounding(objects[i], LIVE);
+    for (unsigned i = 0; i < 100; i++) { /* not exact meanwhile, but sane */
+        struct snapshot *now = snapshot_take();
+        assert_true(now->nthreads <= THREADS + 1);
+        assert_true(now->allocated < (size_t)8 << 30 && now->cached < (size_t)8 << 30);
+        assert_true(now->resident >= now->active && now->mapped >= now->active);
+        snapshot_drop(now);
     }
-    check_snapshot();
+    pthread_barrier_wait(&barrier);
+    struct held held = {0};
+    count(&held, live, LIVE);
+    for (unsigned i = 0; i < THREADS; i++) {
+        count(&held, objects[i], LIVE);
+    }
+    check_snapshot(&held, THREADS + 1);
     pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    rounding = 0;
-    count_rounding(live, LIVE);
-    check_snapshot();
+    held = (struct held){0};
+    count(&held, live, LIVE);
+    check_snapshot(&held, 1);
+}
+
+static void test_nothing_left(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < LIVE; i++) {
+        ashlar_free(live[i]);
+        live[i] = NULL;
+    }
+    uint64_t before = arenas_returned_bytes();
+    event_trim_all();
+    assert_true(arenas_returned_bytes() > before);
+    const struct held held = {0};
+    check_snapshot(&held, 1);
+    struct snapshot *now = snapshot_take();
+    const struct purge_snapshot *purges = &now->merged->dirty;
+    assert_int_equal(now->active + now->cached + now->merged->tcache_objects, 0);
+    assert_int_equal(now->merged->dirty_bytes, 0);
+    assert_true(purges->npurge > 0 && purges->nmadvise >= purges->npurge);
+    assert_true(purges->purged_bytes >= arenas_returned_bytes() - before);
+    snapshot_drop(now);
 }
 
 static void test_destroyed(void **state) {
@@ -275,10 +306,15 @@ static int start(void **state) {
 int main(void) {
     unit_start();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identity),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_destroyed),      cmocka_unit_test(test_memory_is_used_again),
-        cmocka_unit_test(test_reset_of_locks), cmocka_unit_test(test_page_classes),
-        cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_shared_locks_count_once),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_nothing_left),
+        cmocka_unit_test(test_destroyed),
+        cmocka_unit_test(test_memory_is_used_again),
+        cmocka_unit_test(test_reset_of_locks),
+        cmocka_unit_test(test_page_classes),
+        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_shared_locks_count_once),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
