@@ -18,10 +18,14 @@ enum { DRAIN_BATCH = 128 };
 static _Atomic ssize_t default_ms[PAGE_STATES];
 static _Atomic bool default_is_set[PAGE_STATES];
 
-void arena_init(struct arena *arena, unsigned index, struct space *space) {
-    arena->index = index;
+static void forget_oversize_threshold(struct arena *arena) {
     atomic_store_explicit(&arena->oversize_threshold, opts.oversize_threshold,
                           memory_order_relaxed);
+}
+
+void arena_init(struct arena *arena, unsigned index, struct space *space) {
+    arena->index = index;
+    forget_oversize_threshold(arena);
     space_init(&arena->own);
     pages_init(&arena->pages, space, arena_default_decay_ms(PAGES_DIRTY),
                arena_default_decay_ms(PAGES_MUZZY));
@@ -65,6 +69,7 @@ void arena_restart(struct arena *arena) {
                     arena_default_decay_ms(PAGES_MUZZY));
     purge_resume(pages);
     space_forget_growth(&arena->own);
+    forget_oversize_threshold(arena);
 }
 
 ssize_t arena_decay_ms(const struct arena *arena, enum page_state state) {

@@ -209,6 +209,8 @@ static struct arena *totals_locked(void) {
         totals = meta_alloc(sizeof(*totals));
         if (totals != NULL) {
             arena_init(totals, ARENAS_MAX, &arenas_space);
+            pages_use_space(&totals->pages,
+                            &totals->own); /* whose lock has the hooked ones' counts */
             atomic_store_explicit(&totals->created_ns, os_coarse_clock_ns(), memory_order_relaxed);
             atomic_store_explicit(&destroyed, totals, memory_order_release);
         }

@@ -149,4 +149,7 @@ void arena_move_counters(struct arena *arena, struct arena *totals) {
     purge_suspend(&arena->pages);
     move_lock(&arena->pages.purge_lock, &totals->pages.purge_lock);
     purge_resume(&arena->pages);
+    lock_acquire(&arena->own.lock);
+    move_lock(&arena->own.lock, &totals->own.lock);
+    lock_release(&arena->own.lock);
 }

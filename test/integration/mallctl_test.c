@@ -585,6 +585,36 @@ static void test_stats_of_arenas(void **state) {
     assert_int_equal(act("stats.arenas.0.hpa_shard.alloc.9.ps"), ENOENT);
 }
 
+/* What an arena counted and was told goes with it, also where it has hooks. */
+static void test_stats_of_next_arena(void **state) {
+    (void)state;
+    enum { OBJECTS = 20 };
+    extent_hooks_t *hooks = &counting;
+    unsigned a;
+    assert_int_equal(create_with("arenas.create", &a, &hooks, sizeof(hooks)), 0);
+    for (unsigned i = 0; i < OBJECTS; i++) {
+        assert_non_null(t_mallocx((size_t)3 << 20, MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE));
+    }
+    size_t threshold = get_size(named("arena.%u.oversize_threshold", a));
+    size_t other = threshold + 1;
+    assert_int_equal(
+        t_mallctl(named("arena.%u.oversize_threshold", a), NULL, NULL, &other, sizeof(other)), 0);
+    next_epoch();
+    size_t before = get_arena(a, "mutexes.extents_retained.num_ops", 0);
+    size_t destroyed =
+        has_stats(DESTROYED) ? get_arena(DESTROYED, "mutexes.extents_retained.num_ops", 0) : 0;
+    assert_true(before >= OBJECTS);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+    unsigned next;
+    assert_int_equal(create_with("arenas.create", &next, &hooks, sizeof(hooks)), 0);
+    assert_int_equal(next, a);
+    next_epoch();
+    assert_true(get_arena(a, "mutexes.extents_retained.num_ops", 0) < OBJECTS);
+    assert_true(get_arena(DESTROYED, "mutexes.extents_retained.num_ops", 0) >= destroyed + before);
+    assert_int_equal(get_size(named("arena.%u.oversize_threshold", a)), threshold);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
 static void test_zero_reallocs(void **state) {
     (void)state;
     size_t before = get_size("stats.zero_reallocs");
@@ -1073,6 +1103,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_purge_parked),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_stats_of_arenas),
+        cmocka_unit_test(test_stats_of_next_arena),
         cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_helper_locks),
