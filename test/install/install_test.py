@@ -6,66 +6,26 @@ program with pkg-config and with CMake's find_package, shared and static, and al
 Each program says which file its malloc came from and checks by itself that it is ashlar's. The prefix is
 moved once in between: nothing installed may depend on where it first was.
 """
-import argparse
 import os
-import shlex
 import shutil
 import subprocess
-import sys
-import tempfile
-import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ARGUMENTS = None
+from installed import ARGUMENTS, HERE, Installed, main, output
 
 
-def output(*command, **more):
-    run = subprocess.run(command, capture_output=True, text=True, check=False, **more)
-    if run.returncode != 0:
-        raise AssertionError(f"{shlex.join(command)}: exit status {run.returncode}\n"
-                             f"{run.stdout}{run.stderr}")
-    return run.stdout
-
-
-class InstallTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        first = os.path.join(cls.temporary.name, "first")
-        cls.prefix = os.path.join(cls.temporary.name, "moved")
-        output(ARGUMENTS.cmake, "--install", ARGUMENTS.build, "--prefix", first)
-        os.rename(first, cls.prefix)
-        cls.libdir = os.path.join(cls.prefix, ARGUMENTS.libdir)
-        cls.environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(cls.libdir, "pkgconfig")}
-        for name in ("LD_PRELOAD", "LD_LIBRARY_PATH", "MALLOC_CONF"):
-            cls.environment.pop(name, None)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
-
-    def path(self, name):
-        return os.path.join(self.temporary.name, name)
-
+class InstallTest(Installed):
     def flags(self, package):
-        return shlex.split(output(ARGUMENTS.pkg_config, "--cflags", "--libs", package,
-                                  env=self.environment))
+        return self.pkg_config(self.libdir, "--cflags", "--libs", package)
 
-    def build(self, language, flags, name):
+    def compile(self, language, flags, name):
         compiler = {"c": ARGUMENTS.cc, "cpp": ARGUMENTS.cxx}[language]
         program = self.path(name)
         output(compiler, "-fno-builtin-malloc", os.path.join(HERE, f"user.{language}"), "-o", program,
                *flags, env=self.environment)
         return program
 
-    def run_program(self, program, library_path=None):
-        environment = dict(self.environment)
-        if library_path is not None:
-            environment["LD_LIBRARY_PATH"] = library_path
-        return output(program, env=environment)
-
     def check_shared(self, program):
-        said = self.run_program(program, self.libdir)
+        said = self.run_program(program, LD_LIBRARY_PATH=self.libdir)
         self.assertIn(f"from {self.libdir}/libashlar.so", said)
         needed = output("readelf", "-d", program)
         self.assertIn("[libashlar.so.1]", needed)
@@ -104,27 +64,27 @@ class InstallTest(unittest.TestCase):
 
     def test_version(self):
         for package in ("ashlar", "ashlar-static"):
-            self.assertEqual(output(ARGUMENTS.pkg_config, "--modversion", package,
-                                    env=self.environment).strip(), ARGUMENTS.version)
+            self.assertEqual(self.pkg_config(self.libdir, "--modversion", package),
+                             [ARGUMENTS.version])
 
     def test_c_by_pkg_config_shared(self):
-        self.check_shared(self.build("c", self.flags("ashlar"), "c_shared"))
+        self.check_shared(self.compile("c", self.flags("ashlar"), "c_shared"))
 
     def test_cxx_by_pkg_config_shared(self):
-        self.check_shared(self.build("cpp", self.flags("ashlar"), "cxx_shared"))
+        self.check_shared(self.compile("cpp", self.flags("ashlar"), "cxx_shared"))
 
     def test_c_by_pkg_config_static(self):
-        self.check_static(self.build("c", self.flags("ashlar-static"), "c_static"))
+        self.check_static(self.compile("c", self.flags("ashlar-static"), "c_static"))
 
     def test_cxx_by_pkg_config_static(self):
-        self.check_static(self.build("cpp", self.flags("ashlar-static"), "cxx_static"))
+        self.check_static(self.compile("cpp", self.flags("ashlar-static"), "cxx_static"))
 
     def test_c_wholly_static(self):
-        program = self.build("c", ["-static", *self.flags("ashlar-static")], "c_whole")
+        program = self.compile("c", ["-static", *self.flags("ashlar-static")], "c_whole")
         self.assertIn("usable 8, 10240", self.run_program(program))
 
     def test_cxx_wholly_static(self):
-        program = self.build("cpp", ["-static", *self.flags("ashlar-static")], "cxx_whole")
+        program = self.compile("cpp", ["-static", *self.flags("ashlar-static")], "cxx_whole")
         self.assertIn("usable 8", self.run_program(program))
 
     def test_find_package(self):
@@ -160,13 +120,4 @@ class InstallTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True, help="the configured and built tree")
-    parser.add_argument("--cmake", default="cmake")
-    parser.add_argument("--pkg-config", default=shutil.which("pkg-config") or "pkg-config")
-    parser.add_argument("--cc", default="cc")
-    parser.add_argument("--cxx", default="c++")
-    parser.add_argument("--libdir", default="lib")
-    parser.add_argument("--version", required=True)
-    ARGUMENTS, rest = parser.parse_known_args()
-    unittest.main(argv=[sys.argv[0], *rest])
+    main("--version")

@@ -6,32 +6,19 @@ built by way of jemalloc.pc and of jemalloc-config, shared and static; a program
 libjemalloc.so.2 runs with ours in its place, and the other way round. A second build, whose public names
 have a prefix, is installed as well.
 """
-import argparse
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
-import tempfile
-import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ARGUMENTS = None
+from installed import ARGUMENTS, HERE, Installed, main, output
+
 PREFIX = "_rjem_"
 
 # What jemalloc's newest version has and Debian's 5.3.0 lacks, and the other way round.
 NEWER = {"free_sized", "free_aligned_sized", "pvalloc", "malloc_conf_2_conf_harder"}
-MISSING = set()
 NO_INTERFACE = {"je_test_hooks_arena_new_hook", "je_test_hooks_libc_hook"}
-
-
-def output(*command, **more):
-    run = subprocess.run(command, capture_output=True, text=True, check=False, **more)
-    if run.returncode != 0:
-        raise AssertionError(f"{shlex.join(command)}: exit status {run.returncode}\n"
-                             f"{run.stdout}{run.stderr}")
-    return run.stdout
 
 
 def find_jemalloc():
@@ -47,39 +34,22 @@ def defined(library):
     return {line.split()[2] for line in lines}
 
 
-class Installed(unittest.TestCase):
-    """An installed copy, moved, and programs that use it."""
-
-    build = None
+class Replacement(Installed):
+    """The folder that is laid out as an installed jemalloc, and programs that use it."""
 
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.environment = dict(os.environ)
-        for name in ("LD_PRELOAD", "LD_LIBRARY_PATH", "MALLOC_CONF", "DESTDIR"):
-            cls.environment.pop(name, None)
-        first = cls.path("first")
-        output(ARGUMENTS.cmake, "--install", cls.build or ARGUMENTS.build, "--prefix", first)
-        os.rename(first, cls.path("moved"))
-        cls.home = os.path.join(cls.path("moved"), ARGUMENTS.libdir, "ashlar-jemalloc")
+        super().setUpClass()
+        cls.home = os.path.join(cls.libdir, "ashlar-jemalloc")
         cls.lib = os.path.join(cls.home, "lib")
         cls.include = os.path.join(cls.home, "include")
-        cls.environment["PKG_CONFIG_PATH"] = os.path.join(cls.lib, "pkgconfig")
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
-
-    @classmethod
-    def path(cls, name):
-        return os.path.join(cls.temporary.name, name)
 
     def config(self, option):
         return output(os.path.join(self.home, "bin/jemalloc-config"), option,
                       env=self.environment).strip()
 
-    def pkg_config(self, *options):
-        return shlex.split(output(ARGUMENTS.pkg_config, *options, "jemalloc", env=self.environment))
+    def jemalloc_pc(self, *options):
+        return self.pkg_config(self.lib, *options, "jemalloc")
 
     def compile(self, source, name, *flags):
         program = self.path(name)
@@ -87,15 +57,12 @@ class Installed(unittest.TestCase):
                os.path.join(HERE, source), "-o", program, *flags)
         return program
 
-    def run_program(self, program, **environment):
-        return output(program, env={**self.environment, **environment})
-
     def check_ours(self, said, file):
         self.assertIn(f"mallctl from {file}", said)
         self.assertIn(f"version {self.config('--version')}", said)
 
 
-class Plain(Installed):
+class Plain(Replacement):
     def test_what_is_installed(self):
         for path in ("lib/libjemalloc.so.2", "lib/libjemalloc.so", "lib/libjemalloc.a",
                      "lib/libjemalloc_pic.a", "include/jemalloc/jemalloc.h", "bin/jemalloc.sh",
@@ -112,11 +79,11 @@ class Plain(Installed):
         if jemalloc is None:
             self.skipTest("Debian's libjemalloc2 is not installed")
         self.assertEqual(defined(os.path.join(self.lib, "libjemalloc.so.2")),
-                         defined(jemalloc) - NO_INTERFACE - MISSING | NEWER - MISSING)
+                         (defined(jemalloc) - NO_INTERFACE) | NEWER)
 
     def test_by_pkg_config(self):
         program = self.compile("user_jemalloc.c", "by_pkg_config",
-                               *self.pkg_config("--cflags", "--libs"))
+                               *self.jemalloc_pc("--cflags", "--libs"))
         said = self.run_program(program, LD_LIBRARY_PATH=self.lib)
         self.check_ours(said, f"{self.lib}/libjemalloc.so.2")
 
@@ -134,14 +101,10 @@ class Plain(Installed):
             self.check_ours(self.run_program(program), program)
 
     def test_with_ashlar_itself(self):
-        self.environment["PKG_CONFIG_PATH"] = os.path.join(self.path("moved"), ARGUMENTS.libdir,
-                                                           "pkgconfig")
-        flags = shlex.split(output(ARGUMENTS.pkg_config, "--cflags", "--libs", "ashlar",
-                                   env=self.environment))
-        program = self.compile("user_jemalloc.c", "with_ashlar", *flags)
-        libraries = os.path.join(self.path("moved"), ARGUMENTS.libdir)
-        said = self.run_program(program, LD_LIBRARY_PATH=libraries)
-        self.check_ours(said, f"{libraries}/libashlar.so.1")
+        program = self.compile("user_jemalloc.c", "with_ashlar",
+                               *self.pkg_config(self.libdir, "--cflags", "--libs", "ashlar"))
+        said = self.run_program(program, LD_LIBRARY_PATH=self.libdir)
+        self.check_ours(said, f"{self.libdir}/libashlar.so.1")
 
     def test_in_place_of_jemalloc(self):
         # Linked to Debian's library, and run with it to see that the program is right; then ours.
@@ -187,7 +150,7 @@ class Plain(Installed):
         self.assertEqual(macros["VERSION_GID_IDENT"], gid)
         self.assertEqual(len(gid), 40)
         self.assertEqual(version, "{}.{}.{}-{}-g{}".format(*numbers, gid))
-        self.assertEqual(self.pkg_config("--modversion"), ["{}.{}.{}_{}".format(*numbers)])
+        self.assertEqual(self.jemalloc_pc("--modversion"), ["{}.{}.{}_{}".format(*numbers)])
 
     def test_header_alone(self):
         # Without the pragma that would hide its warnings.
@@ -207,7 +170,7 @@ class Plain(Installed):
                            "-include", header, os.devnull)
 
     def test_header_beside_ashlar_h(self):
-        include = os.path.join(self.path("moved"), "include")
+        include = os.path.join(self.prefix, "include")
         for order in (("ashlar.h", "jemalloc/jemalloc.h"), ("jemalloc/jemalloc.h", "ashlar.h")):
             for compiler, language in ((ARGUMENTS.cc, "c"), (ARGUMENTS.cxx, "c++")):
                 output(compiler, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I", include, "-I",
@@ -221,7 +184,7 @@ class Plain(Installed):
         output(ARGUMENTS.cc, "-fsyntax-only", "-I" + self.include, source)
 
 
-class Prefixed(Installed):
+class Prefixed(Replacement):
     @classmethod
     def setUpClass(cls):
         cls.build = ARGUMENTS.prefixed
@@ -239,19 +202,19 @@ class Prefixed(Installed):
         self.check_ours(self.run_program(program), program)
 
     def test_shared(self):
-        program = self.compile("user_jemalloc.c", "shared", *self.pkg_config("--cflags", "--libs"))
+        program = self.compile("user_jemalloc.c", "shared", *self.jemalloc_pc("--cflags", "--libs"))
         said = self.run_program(program, LD_LIBRARY_PATH=self.lib)
         self.check_ours(said, f"{self.lib}/libjemalloc.so.2")
 
     def test_mangled(self):
-        program = self.compile("user_mangled.c", "mangled", *self.pkg_config("--cflags", "--libs"))
+        program = self.compile("user_mangled.c", "mangled", *self.jemalloc_pc("--cflags", "--libs"))
         said = self.run_program(program, LD_LIBRARY_PATH=self.lib)
         self.assertIn(f"malloc is {PREFIX}malloc; usable 8, 10240", said)
 
     def test_libc_keeps_its_malloc(self):
         # The control: a program that says malloc gets libc's.
         program = self.compile("user.c", "plain", "-Wl,--no-as-needed",
-                               *self.pkg_config("--libs"))
+                               *self.jemalloc_pc("--libs"))
         run = subprocess.run([program], env={**self.environment, "LD_LIBRARY_PATH": self.lib},
                              capture_output=True, text=True, check=False)
         self.assertEqual(run.returncode, 1)
@@ -259,7 +222,7 @@ class Prefixed(Installed):
 
     def test_environment(self):
         program = self.compile("user_mangled.c", "environment",
-                               *self.pkg_config("--cflags", "--libs"))
+                               *self.jemalloc_pc("--cflags", "--libs"))
 
         def stderr(**options):
             return subprocess.run([program], env={**self.environment, "LD_LIBRARY_PATH": self.lib,
@@ -269,17 +232,8 @@ class Prefixed(Installed):
         self.assertEqual(stderr(MALLOC_CONF="nonsense:1"), "")
 
     def test_pkg_config_tells_the_prefix(self):
-        self.assertEqual(self.pkg_config("--variable=jemalloc_prefix"), [PREFIX])
+        self.assertEqual(self.jemalloc_pc("--variable=jemalloc_prefix"), [PREFIX])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True, help="the configured and built tree")
-    parser.add_argument("--cmake", default="cmake")
-    parser.add_argument("--pkg-config", default=shutil.which("pkg-config") or "pkg-config")
-    parser.add_argument("--cc", default="cc")
-    parser.add_argument("--cxx", default="c++")
-    parser.add_argument("--libdir", default="lib")
-    parser.add_argument("--prefixed", required=True, help="a built tree with ASHLAR_PREFIX=_rjem_")
-    ARGUMENTS, rest = parser.parse_known_args()
-    unittest.main(argv=[sys.argv[0], *rest])
+    main("--prefixed")
