@@ -171,7 +171,7 @@ void extended_free(void *p, int flags) {
     }
     struct thread *thread = thread_enter();
     struct thread *cache = tcache >= TCACHE_FIRST ? tcaches_get(tcache - TCACHE_FIRST) : NULL;
-    unsigned class = map_size_class_of(p);
+    unsigned class = slab_class_of(p);
     if (class != 0 && cache != NULL && cache->slots[class] != 0 && slow_cache(cache, class, p)) {
         thread_count(thread, 0, sizeclasses[class].size);
     } else {
@@ -189,7 +189,7 @@ static void zero_behind(void *p, size_t old, size_t now, int flags) {
 
 /* An object that p is and that stays where it is. */
 static bool resize_here(void *p, size_t request, size_t alignment) {
-    unsigned class = map_size_class_of(p);
+    unsigned class = slab_class_of(p);
     unsigned wanted = sizeclass_of_aligned(request, alignment);
     if (class != 0 || wanted != 0) {
         return class == wanted;
@@ -239,7 +239,7 @@ void *extended_resize(void *p, size_t request, int flags) {
 size_t extended_resize_here(void *p, size_t request, size_t extra, int flags) {
     size_t old = object_usable(p, "xallocx");
     struct large large = large_find(p);
-    if (map_size_class_of(p) != 0 || large.chunk == NULL || request > EXTENDED_MAX ||
+    if (slab_class_of(p) != 0 || large.chunk == NULL || request > EXTENDED_MAX ||
         !is_aligned(p, flags)) {
         return old;
     }

@@ -49,17 +49,15 @@ void slow_free_large_uncached(struct thread *thread, void *p, const char *call) 
 /* A thread's cache takes what its arena could hand out: of automatic arenas anything, since they mix. One
  * that is bound to a manual arena takes that arena's alone. */
 static bool takes(const struct thread *thread, unsigned byte, const void *p) {
-    if (thread->slots[byte & MAP_CLASS_MASK] == 0) {
-        return false;
-    }
-    return byte < MAP_MANUAL ? !thread->strict
-                             : thread->strict && arena_of(chunk_find_at(p)) == thread->arena;
+    return byte != MAP_MANUAL ? !thread->strict
+                              : thread->strict && arena_of(chunk_find_at(p)) == thread->arena;
 }
 
 static NOINLINE void free_small(void *p, unsigned byte) {
-    unsigned class = byte & MAP_CLASS_MASK;
+    unsigned class = slab_class_of(p);
     struct thread *thread = thread_enter();
-    if (thread == NULL || !takes(thread, byte, p) || !slow_cache(thread, class, p)) {
+    if (thread == NULL || thread->slots[class] == 0 || !takes(thread, byte, p) ||
+        !slow_cache(thread, class, p)) {
         slow_free_small_uncached(thread, class, p);
     }
 }

@@ -32,7 +32,7 @@ void *object_alloc_aligned(size_t size, size_t alignment) {
 }
 
 size_t object_usable(const void *p, const char *call) {
-    unsigned class = map_size_class_of(p);
+    unsigned class = slab_class_of(p);
     if (likely(class != 0)) {
         return sizeclasses[class].size;
     }
@@ -118,7 +118,7 @@ static void *resize_large(void *p, size_t size, struct large large) {
 }
 
 void *object_resize(void *p, size_t size, const char *call) {
-    unsigned class = map_size_class_of(p);
+    unsigned class = slab_class_of(p);
     if (likely(class != 0)) {
         if (size <= SIZECLASS_MAX) {
             unsigned wanted = sizeclass_of(size);

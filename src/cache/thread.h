@@ -24,9 +24,6 @@
 #include "cache/thread_event.h"
 #include "heap/arena.h"
 
-static_assert(NCLASSES <= (int)MAP_MANUAL,
-              "the class map tells manual arenas by a bit of their own");
-
 /* 24 bytes: the compiler reaches bin i with two address computations. */
 struct cache_bin {
     void **top;    /* address of the next object to hand out, or of a NULL */
@@ -36,9 +33,9 @@ struct cache_bin {
 };
 
 struct thread {
-    /* Indexed by what the class map says. Those of manual arenas' slabs are all zero for ever, which has
-     * no room either: their objects never enter a cache. */
-    struct cache_bin bins[MAP_MANUAL + (int)NCLASSES];
+    /* Indexed by what the class map says. The last, of manual arenas' slabs, is all zero for ever, which
+     * has no room: their objects never enter a cache by the hit path. */
+    struct cache_bin bins[NCLASSES + 1];
     /* Everything below is for slow paths. */
     struct cache_bin *active; /* the bins in use: `bins`, or `shadow` */
     struct cache_bin *shadow; /* NCLASSES of them, NULL until needed */

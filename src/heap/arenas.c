@@ -106,7 +106,7 @@ static struct arena *create_locked(unsigned index, bool manual) {
     }
     arena_init(arena, index, &arenas_space);
     arena->manual = manual;
-    arena->pages.map_bits = manual ? MAP_MANUAL : 0;
+    arena->pages.manual = manual;
     begin_locked(arena);
     atomic_store_explicit(&table[index], arena, memory_order_release);
     if (index >= arenas_count()) {

@@ -24,6 +24,16 @@ static inline uint64_t *bits_of(struct run *slab) {
                                                                 : slab->more_free_slots;
 }
 
+static unsigned map_byte_of(const struct run *slab) {
+    return pages_of(slab->chunk)->manual ? MAP_MANUAL : slab->class;
+}
+
+unsigned slab_class_of_manual(const void *p) {
+    struct chunk *chunk = chunk_find_at(p);
+    const struct run *slab = chunk != NULL ? chunk_run_at(chunk, p) : NULL;
+    return slab != NULL ? slab->class : 0;
+}
+
 struct run *slab_create(struct pages *pages, unsigned class) {
     const struct sizeclass *sc = &sizeclasses[class];
     unsigned words = words_of(class);
@@ -53,7 +63,7 @@ struct run *slab_create(struct pages *pages, unsigned class) {
         unsigned left = sc->nslots - i * 64u;
         bits[i] = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
     }
-    map_set_class(run_address(slab), sc->slab_granules, class | pages->map_bits);
+    map_set_class(run_address(slab), sc->slab_granules, map_byte_of(slab));
     return slab;
 }
 
@@ -117,7 +127,6 @@ void slab_check(const struct run *slab) {
     CHECK(last_bits == 0 || bits[words_of(slab->class) - 1] >> last_bits == 0);
     CHECK(nfree == slab->nfree);
     for (unsigned i = 0; i < slab->ngranules; i++) {
-        CHECK(map_class_of((char *)run_address(slab) + i * GRANULE_SIZE) ==
-              (slab->class | pages_of(slab->chunk)->map_bits));
+        CHECK(map_class_of((char *)run_address(slab) + i * GRANULE_SIZE) == map_byte_of(slab));
     }
 }

@@ -16,6 +16,9 @@
 
 enum { NO_SLOT = UINT32_MAX };
 
+static_assert((int)NCLASSES == (int)MAP_MANUAL,
+              "the class map has a number of its own for manual arenas");
+
 /* A slab with all slots free, entered in the class map, or NULL when there is no memory. */
 struct run *slab_create(struct pages *pages, unsigned class);
 /* All slots must be free. Leaves the class map, then frees the run. */
@@ -34,6 +37,13 @@ static inline unsigned slab_slot_of(const struct run *slab, const void *p) {
     uint64_t offset = (uintptr_t)p - run_address(slab);
     uint64_t slot = offset * sc->inverse >> 32;
     return slot * sc->size == offset && slot < sc->nslots ? (unsigned)slot : NO_SLOT;
+}
+
+/* The class of the slab object at p, also of a manual arena's; 0: it is none. */
+unsigned slab_class_of_manual(const void *p);
+static inline unsigned slab_class_of(const void *p) {
+    unsigned byte = map_class_of(p);
+    return likely(byte != MAP_MANUAL) ? byte : slab_class_of_manual(p);
 }
 
 void slab_check(const struct run *slab);

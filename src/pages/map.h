@@ -2,7 +2,7 @@
  * map.h: from any address to what lies there, without locks.
  *
  * Holds:      classes  one byte per 16 KiB granule of the whole address space: the size class of the
- *                      slab there, plus MAP_MANUAL when its arena is a manual one (heap/arenas.h); 0
+ *                      slab there, or MAP_MANUAL if its arena is a manual one (heap/arenas.h); 0
  *                      for everything else (nothing, large objects, foreign memory).
  *             chunks   one pointer per 2 MiB: the descriptor of our chunk there, or NULL.
  * Invariants: a byte is nonzero exactly while its granule belongs to a slab; it is written before any
@@ -22,8 +22,9 @@
 
 struct chunk;
 
-/* Slabs of manual arenas are told apart, so that freeing their objects misses every thread's cache. */
-enum { MAP_MANUAL = 64, MAP_CLASS_MASK = MAP_MANUAL - 1 };
+/* Slabs of manual arenas are told apart, so that freeing their objects misses every thread's cache. The
+ * number after the last class; slab_class_of() (slab.h) knows which class it is. */
+enum { MAP_MANUAL = 42 };
 
 struct map {
     _Atomic uint8_t *classes;
@@ -43,15 +44,10 @@ bool map_init(void);
 /* Makes the entries of an address range writable; false when there is no memory. */
 bool map_commit(uintptr_t address, size_t size);
 
-/* The byte: a class, or a class + MAP_MANUAL. */
+/* The byte: a class, or MAP_MANUAL. */
 static ALWAYS_INLINE unsigned map_class_of(const void *p) {
     size_t entry = ((uintptr_t)p >> LG_GRANULE) & map.granule_mask;
     return atomic_load_explicit(&map.classes[entry], memory_order_relaxed);
-}
-
-/* The class alone. */
-static inline unsigned map_size_class_of(const void *p) {
-    return map_class_of(p) & MAP_CLASS_MASK;
 }
 
 static inline void map_set_class(uintptr_t address, unsigned ngranules, unsigned class) {

@@ -54,7 +54,7 @@ struct pages {
     struct lock lock;
     struct space *_Atomic space; /* where new chunks come from */
     struct space *common;        /* the same, or where they come from while a hook runs; const */
-    unsigned map_bits;           /* MAP_MANUAL or 0: what slabs add to their class in the map */
+    bool manual;                 /* slabs are MAP_MANUAL in the map */
     struct fill fill;
     struct list dirty_chunks; /* cut chunks with dirty or muzzy granules, oldest first */
     size_t nempty;            /* cut chunks whose granules are all free */

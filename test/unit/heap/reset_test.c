@@ -121,8 +121,8 @@ static void test_objects(void **state) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         size_t size = sizeclasses[class].size;
         unsigned char *p = allocate(arena, size);
-        assert_int_equal(map_class_of(p), MAP_MANUAL + class);
-        assert_int_equal(map_size_class_of(p), class);
+        assert_int_equal(map_class_of(p), MAP_MANUAL);
+        assert_int_equal(slab_class_of(p), class);
         assert_int_equal(object_usable(p, "test"), size);
         assert_ptr_equal(arenas_of_pointer(p), arena);
         assert_ptr_equal(arenas_of_pointer(p + size - 1), arena);
