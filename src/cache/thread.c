@@ -28,6 +28,8 @@ struct thread boot_thread = {.bins = {[0 ... NCLASSES - 1] = DUMMY_BIN},
 struct thread gone_thread; /* its bins are set by threads_init, which saves as many relocations */
 TLS_INITIAL_EXEC struct thread *this_thread = &boot_thread;
 
+enum { LARGEST_FIRST_PAIR = 512 };
+
 struct lock threads_lock = {.rank = RANK_THREADS};
 struct pool thread_pool = POOL_INIT(sizeof(struct thread));
 struct pool shadow_pool = POOL_INIT(NCLASSES * sizeof(struct cache_bin));
@@ -72,6 +74,12 @@ static void give_away(struct thread *thread, unsigned class, struct magazine *ma
     magazine_put(magazine);
 }
 
+/* Log2 of how many objects the first refill brings: of larger sizes one, since what a thread does not use of
+ * them lies between what others use, and is resident with it. */
+static uint8_t first_want(unsigned class) {
+    return sizeclasses[class].size <= LARGEST_FIRST_PAIR;
+}
+
 static void flush_class(struct thread *thread, unsigned class, bool home) {
     if (thread->loaded[class] != NULL) {
         give_away(thread, class, unload(thread, class), home);
@@ -81,7 +89,7 @@ static void flush_class(struct thread *thread, unsigned class, bool home) {
                   atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel),
                   home);
     }
-    thread->lg_want[class] = 1;
+    thread->lg_want[class] = first_want(class);
 }
 
 static void flush(struct thread *thread, bool home) {
@@ -126,7 +134,7 @@ void thread_set_up(struct thread *thread, struct arena *arena) {
         thread_load_dummy(thread, class);
         thread->bins[class].left = EVENT_REQUESTS;
         thread->bins[class].armed = EVENT_REQUESTS;
-        thread->lg_want[class] = 1;
+        thread->lg_want[class] = first_want(class);
     }
     if (atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0) {
         thread->ticks = EVENT_TICKS; /* it learns of events at once */
