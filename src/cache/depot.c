@@ -37,7 +37,7 @@ static struct magazine *remove_locked(struct depot *depot, struct list *node) {
     return magazine;
 }
 
-static void send_home(unsigned class, struct magazine *magazine) {
+void depot_send_home(unsigned class, struct magazine *magazine) {
     arena_drain(class, magazine->slot, magazine->count);
     magazine_put(magazine);
 }
@@ -65,13 +65,13 @@ void depot_park(struct arena *arena, unsigned class, struct magazine *magazine) 
     while (n-- > 0) {
         struct arena *owner = owner_of(oldest[n]);
         if (owner == arena) {
-            send_home(class, oldest[n]);
+            depot_send_home(class, oldest[n]);
             continue;
         }
         struct magazine *theirs[SENT_AT_ONCE];
         unsigned m = push(owner, class, oldest[n], theirs);
         while (m-- > 0) {
-            send_home(class, theirs[m]);
+            depot_send_home(class, theirs[m]);
         }
     }
 }
@@ -111,7 +111,7 @@ static void trim(struct depot *depot, unsigned class, bool all) {
             return;
         }
         gone += magazine->count;
-        send_home(class, magazine);
+        depot_send_home(class, magazine);
     }
 }
 

@@ -20,6 +20,8 @@ void depot_park(struct arena *arena, unsigned class, struct magazine *magazine);
 /* The magazine parked last, or NULL. */
 struct magazine *depot_take(struct arena *arena, unsigned class);
 
+/* The objects go to their slabs, the magazine to its pool. */
+void depot_send_home(unsigned class, struct magazine *magazine);
 /* Sends home what nobody asked for since the last trim (half of it), or everything. */
 void depots_trim(struct arena *arena, bool all);
 

@@ -17,12 +17,32 @@ static const uint64_t decay_interval_ns = 10000000;
 static _Atomic uint64_t next_trim_ns;
 static _Atomic uint64_t next_decay_ns;
 
-static void give_up_unused(struct thread *thread, void *all) {
+struct look {
+    bool all;
+    struct list spares[NCLASSES];
+};
+
+static void give_up_unused(struct thread *thread, void *context) {
+    struct look *look = context;
     bool used = atomic_exchange_explicit(&thread->large.used, false, memory_order_relaxed);
-    if (!used || all != NULL) {
+    if (!used || look->all) {
         large_cache_empty(&thread->large);
     } else {
         large_cache_limit(&thread->large, thread->arena);
+    }
+    thread_steal_spares(thread, look->all, look->spares);
+}
+
+/* What threads keep and do not use: runs for large objects, and magazines. */
+static void look_at_threads(bool all) {
+    struct look look = {.all = all};
+    threads_visit(give_up_unused, &look);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        while (!list_is_empty(&look.spares[class])) {
+            struct list *node = list_first(&look.spares[class]);
+            list_remove(node);
+            depot_send_home(class, list_entry(node, struct magazine, link));
+        }
     }
 }
 
@@ -38,7 +58,7 @@ void event_trim_if_due(uint64_t now_ns) {
     if (!is_due(&next_trim_ns, now_ns, trim_interval_ns)) {
         return;
     }
-    threads_visit(give_up_unused, NULL);
+    look_at_threads(false);
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         depots_trim(arena, false);
@@ -86,8 +106,7 @@ void event_trim_all(void) {
         thread_flush(thread);
     }
     if (waits) {
-        static char all;
-        threads_visit(give_up_unused, &all);
+        look_at_threads(true);
     }
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {

@@ -36,6 +36,7 @@ static struct magazine *unload(struct thread *thread, unsigned class) {
 }
 
 static struct magazine *take_spare(struct thread *thread, unsigned class) {
+    thread->exchanges++;
     if (atomic_load_explicit(&thread->spare[class], memory_order_relaxed) == NULL) {
         return NULL;
     }

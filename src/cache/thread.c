@@ -319,7 +319,7 @@ uint64_t thread_deallocated(const struct thread *thread) {
     uint64_t sum = thread->deallocated;
     for (unsigned class = 1; class < NCLASSES && !thread->armed; class ++) {
         uint64_t freed = thread_requests(thread, class) + thread_cached(thread, class) +
-                         (uint64_t)thread->moved[class];
+                         (uint64_t)thread->moved[class] + counter_read(&thread->stolen[class]);
         sum += freed * sizeclasses[class].size;
     }
     return sum;
@@ -330,6 +330,32 @@ void thread_look_at_peak(struct thread *thread) {
     uint64_t all = thread_allocated(thread) - thread_deallocated(thread);
     thread->through_magazines = all - past_magazines;
     thread_note_peak(thread);
+}
+
+/* The owner may be exchanging magazines; what it sees of a number is a little old. */
+NO_SANITIZE_THREAD static bool is_idle(struct thread *thread) {
+    unsigned exchanges = thread->exchanges;
+    bool idle = exchanges == thread->exchanges_seen;
+    thread->exchanges_seen = exchanges;
+    return idle;
+}
+
+void thread_steal_spares(struct thread *thread, bool all, struct list lists[NCLASSES]) {
+    if (!is_idle(thread) && !all) {
+        return;
+    }
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        if (atomic_load_explicit(&thread->spare[class], memory_order_relaxed) == NULL) {
+            continue;
+        }
+        struct magazine *magazine =
+            atomic_exchange_explicit(&thread->spare[class], NULL, memory_order_acq_rel);
+        if (magazine == NULL) {
+            continue;
+        }
+        counter_add(&thread->stolen[class], magazine->count);
+        list_push_front(&lists[class], &magazine->link);
+    }
 }
 
 void threads_visit(void (*visit)(struct thread *thread, void *context), void *context) {

@@ -12,7 +12,7 @@
  * Invariants: a bin without a magazine points into `dummy`, which pops NULL and has no room, so that a
  *             thread that is not set up, is gone, or may not cache this class misses without a test of
  *             its own on the fast path;
- *             objects freed into magazines = requests + cached + what left them otherwise (`moved`).
+ *             objects freed into magazines = requests + cached + what left them otherwise (`moved`, `stolen`).
  * Locks: threads_lock guards the registry. Everything else belongs to its thread, but for `spare`,
  *        which anybody may take by an atomic exchange.
  */
@@ -43,7 +43,11 @@ struct thread {
     struct magazine *_Atomic spare[NCLASSES];
     uint64_t requests[NCLASSES]; /* requests before `left` was last set */
     int64_t moved[NCLASSES];     /* objects flushed or parked, less those filled or taken */
-    uint8_t slots[NCLASSES];     /* most objects in a magazine of the class; 0: it is not cached */
+    _Atomic uint64_t
+        stolen[NCLASSES];    /* objects that others took out of `spare`; guarded by threads_lock */
+    unsigned exchanges;      /* of magazines, ever */
+    unsigned exchanges_seen; /* at the last look for idle threads; guarded by threads_lock */
+    uint8_t slots[NCLASSES]; /* most objects in a magazine of the class; 0: it is not cached */
     uint8_t lg_want[NCLASSES];   /* log2 of how many objects the next refill asks for */
     uint8_t sent_home[NCLASSES]; /* first frees of other arenas' objects (exchange.c) */
     uint8_t
@@ -149,6 +153,10 @@ void thread_look_at_peak(struct thread *thread);
 uint64_t thread_requests(const struct thread *thread, unsigned class);
 /* Objects of a class in a thread's magazines; approximate for other threads. */
 size_t thread_cached(const struct thread *thread, unsigned class);
+
+/* Full spare magazines of a thread that exchanged none since the last call, or of any thread if `all`; they are
+ * linked into a list per class. To be called from threads_visit. */
+void thread_steal_spares(struct thread *thread, bool all, struct list lists[NCLASSES]);
 
 /* Calls visit for every registered thread, with the registry locked. */
 void threads_visit(void (*visit)(struct thread *thread, void *context), void *context);

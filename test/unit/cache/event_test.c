@@ -109,13 +109,67 @@ static void test_new_thread(void **state) {
     pthread_join(thread, NULL);
 }
 
+enum { SLEEPERS_CLASS = 10, SLEEPERS_OBJECTS = 400 };
+
+static pthread_barrier_t asleep;
+
+/* Fills both magazines of a class, waits to be robbed, and counts what it freed. */
+static void *sleep_full(void *argument) {
+    (void)argument;
+    size_t size = sizeclasses[SLEEPERS_CLASS].size;
+    void *held[SLEEPERS_OBJECTS];
+    for (unsigned i = 0; i < SLEEPERS_OBJECTS; i++) {
+        held[i] = ashlar_malloc(size);
+    }
+    for (unsigned i = 0; i < SLEEPERS_OBJECTS; i++) {
+        ashlar_free(held[i]);
+    }
+    const struct thread *thread = this_thread;
+    size_t cached = thread_cached(thread, SLEEPERS_CLASS);
+    unsigned loaded = thread->loaded[SLEEPERS_CLASS]->capacity;
+    pthread_barrier_wait(&asleep);
+    pthread_barrier_wait(&asleep);
+    bool robbed = cached > loaded && thread_cached(thread, SLEEPERS_CLASS) <= loaded;
+    bool exact = thread_deallocated(thread) == SLEEPERS_OBJECTS * size &&
+                 thread_allocated(thread) == SLEEPERS_OBJECTS * size;
+    return robbed && exact ? &asleep : NULL;
+}
+
+/* The spare magazines of a thread that does nothing go home: at the second look, since it was busy before
+ * the first, or when everything is trimmed. */
+static void test_idle_thread(void **state) {
+    (void)state;
+    for (unsigned all = 0; all < 2; all++) {
+        pthread_t thread;
+        void *good = NULL;
+        event_trim_all();
+        assert_int_equal(pthread_barrier_init(&asleep, NULL, 2), 0);
+        assert_int_equal(pthread_create(&thread, NULL, sleep_full, NULL), 0);
+        pthread_barrier_wait(&asleep);
+        if (all) {
+            event_trim_all();
+        } else {
+            uint64_t later = os_coarse_clock_ns() + UINT64_C(2000000000);
+            size_t out = objects_out(SLEEPERS_CLASS) - objects_parked(SLEEPERS_CLASS);
+            event_trim_if_due(later);
+            assert_int_equal(objects_out(SLEEPERS_CLASS) - objects_parked(SLEEPERS_CLASS), out);
+            event_trim_if_due(later + UINT64_C(2000000000));
+            assert_true(objects_out(SLEEPERS_CLASS) - objects_parked(SLEEPERS_CLASS) < out);
+        }
+        pthread_barrier_wait(&asleep);
+        pthread_join(thread, &good);
+        assert_ptr_equal(good, &asleep);
+        pthread_barrier_destroy(&asleep);
+    }
+}
+
 int main(void) {
     unit_start();
     ashlar_free(ashlar_malloc(1));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arm),        cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_trim_all),   cmocka_unit_test(test_decay_by_use),
-        cmocka_unit_test(test_new_thread),
+        cmocka_unit_test(test_new_thread), cmocka_unit_test(test_idle_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
