@@ -16,71 +16,67 @@ enum { LABEL = 21, WIDE = 16, COUNT = 13, SIZE = 20, INDEX = 4, NAME = 40, NS_PE
 
 /* One number per row of a table; with `rate`, how many there were each second follows. */
 struct column {
-    char title[24];
     char control[24];
     uint8_t width;
     uint8_t rate;
+    char title[16]; /* empty: the control's name */
 };
 
 static const struct column mutex_columns[] = {
-    {"n_lock_ops", "num_ops", 16, 8},
-    {"n_waiting", "num_wait", 16, 8},
-    {"n_spin_acq", "num_spin_acq", 16, 8},
-    {"n_owner_switch", "num_owner_switch", 16, 8},
-    {"total_wait_ns", "total_wait_time", 16, 10},
-    {"max_wait_ns", "max_wait_time", 16, 0},
-    {"max_n_thds", "max_num_thds", 12, 0},
+    {"num_ops", 16, 8, "n_lock_ops"},
+    {"num_wait", 16, 8, "n_waiting"},
+    {"num_spin_acq", 16, 8, "n_spin_acq"},
+    {"num_owner_switch", 16, 8, "n_owner_switch"},
+    {"total_wait_time", 16, 10, "total_wait_ns"},
+    {"max_wait_time", 16, 0, "max_wait_ns"},
+    {"max_num_thds", 12, 0, "max_n_thds"},
 };
 static const struct column object_columns[] = {
-    {"allocated", "allocated", 16, 0}, {"nmalloc", "nmalloc", 16, 10},
-    {"ndalloc", "ndalloc", 16, 10},    {"nrequests", "nrequests", 16, 10},
-    {"nfill", "nfills", 16, 10},       {"nflush", "nflushes", 16, 10},
+    {"allocated", 16, 0, ""},  {"nmalloc", 16, 10, ""},     {"ndalloc", 16, 10, ""},
+    {"nrequests", 16, 10, ""}, {"nfills", 16, 10, "nfill"}, {"nflushes", 16, 10, "nflush"},
 };
 static const struct column bin_requests[] = {
-    {"nmalloc", "nmalloc", 13, 8},
-    {"ndalloc", "ndalloc", 13, 8},
-    {"nrequests", "nrequests", 13, 10},
+    {"nmalloc", 13, 8, ""},
+    {"ndalloc", 13, 8, ""},
+    {"nrequests", 13, 10, ""},
 };
 static const struct column bin_state[] = {
-    {"curregs", "curregs", 13, 0},
-    {"curslabs", "curslabs", 13, 0},
-    {"nonfull_slabs", "nonfull_slabs", 15, 0},
+    {"curregs", 13, 0, ""},
+    {"curslabs", 13, 0, ""},
+    {"nonfull_slabs", 15, 0, ""},
 };
 static const struct column bin_moves[] = {
-    {"nfills", "nfills", 13, 8},
-    {"nflushes", "nflushes", 13, 8},
-    {"nslabs", "nslabs", 13, 0},
-    {"nreslabs", "nreslabs", 13, 8},
+    {"nfills", 13, 8, ""},
+    {"nflushes", 13, 8, ""},
+    {"nslabs", 13, 0, ""},
+    {"nreslabs", 13, 8, ""},
 };
 static const struct column large_columns[] = {
-    {"nmalloc", "nmalloc", 13, 8},
-    {"ndalloc", "ndalloc", 13, 8},
-    {"nrequests", "nrequests", 13, 8},
-    {"curlextents", "curlextents", 13, 0},
+    {"nmalloc", 13, 8, ""},
+    {"ndalloc", 13, 8, ""},
+    {"nrequests", 13, 8, ""},
+    {"curlextents", 13, 0, ""},
 };
 static const struct column extent_columns[] = {
-    {"ndirty", "ndirty", 13, 0},       {"dirty", "dirty_bytes", 13, 0},
-    {"nmuzzy", "nmuzzy", 13, 0},       {"muzzy", "muzzy_bytes", 13, 0},
-    {"nretained", "nretained", 13, 0}, {"retained", "retained_bytes", 13, 0},
-    {"npinned", "npinned", 13, 0},     {"pinned", "pinned_bytes", 13, 0},
+    {"ndirty", 13, 0, ""},    {"dirty_bytes", 13, 0, "dirty"},
+    {"nmuzzy", 13, 0, ""},    {"muzzy_bytes", 13, 0, "muzzy"},
+    {"nretained", 13, 0, ""}, {"retained_bytes", 13, 0, "retained"},
+    {"npinned", 13, 0, ""},   {"pinned_bytes", 13, 0, "pinned"},
 };
 static const struct column slab_columns[] = {
-    {"npageslabs_huge", "npageslabs_huge", 16, 0},
-    {"nactive_huge", "nactive_huge", 16, 0},
-    {"ndirty_huge", "ndirty_huge", 16, 0},
-    {"npageslabs_nonhuge", "npageslabs_nonhuge", 20, 0},
-    {"nactive_nonhuge", "nactive_nonhuge", 20, 0},
-    {"ndirty_nonhuge", "ndirty_nonhuge", 20, 0},
-    {"nretained_nonhuge", "nretained_nonhuge", 20, 0},
+    {"npageslabs_huge", 16, 0, ""},   {"nactive_huge", 16, 0, ""},
+    {"ndirty_huge", 16, 0, ""},       {"npageslabs_nonhuge", 20, 0, ""},
+    {"nactive_nonhuge", 20, 0, ""},   {"ndirty_nonhuge", 20, 0, ""},
+    {"nretained_nonhuge", 20, 0, ""},
 };
 static const struct column run_columns[] = {
-    {"min_extents", "min_extents", 16, 0},
-    {"max_extents", "max_extents", 16, 0},
-    {"extents", "extents", 16, 0},
-    {"ps", "ps", 16, 0},
-    {"pages_per_ps", "pages_per_ps", 16, 0},
-    {"extents_per_ps", "extents_per_ps", 16, 0},
-    {"total_elapsed_ns_per_ps", "total_elapsed_ns_per_ps", 26, 0},
+    {"min_extents", 16, 0, ""},
+    {"max_extents", 16, 0, ""},
+    {"extents", 16, 0, ""},
+    {"ps", 16, 0, ""},
+    {"pages_per_ps", 16, 0, ""},
+    {"extents_per_ps", 16, 0, ""},
+    {"total_elapsed_ns_per_ps", 26, 0, ""},
 };
 
 struct text {
@@ -131,7 +127,8 @@ static bool next_name(const char **list, char name[NAME]) {
 
 static void titles(struct writer *w, const struct column *columns, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
-        writer_right(w, columns[i].title, columns[i].width);
+        const char *title = columns[i].title;
+        writer_right(w, *title != '\0' ? title : columns[i].control, columns[i].width);
         if (columns[i].rate != 0) {
             writer_right(w, "(#/sec)", columns[i].rate);
         }
