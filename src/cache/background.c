@@ -61,9 +61,9 @@ static unsigned nthreads(void) {
 static void set_nhelpers_locked(unsigned n) {
     lock_assert_held(&background_lock);
     atomic_store_explicit(&background_nhelpers, n, memory_order_relaxed);
-    size_t alarm = n > 0                           ? BACKGROUND_WAKE_GRANULES
-                   : mode_now() == BACKGROUND_AUTO ? BACKGROUND_START_GRANULES
-                                                   : SIZE_MAX;
+    size_t alarm = mode_now() == BACKGROUND_TRUE || n > 0 ? BACKGROUND_WAKE_GRANULES
+                   : mode_now() == BACKGROUND_AUTO        ? BACKGROUND_START_GRANULES
+                                                          : SIZE_MAX;
     atomic_store_explicit(&purge_alarm, alarm, memory_order_relaxed);
 }
 
@@ -317,7 +317,7 @@ void background_notice(struct pages *pages, bool again) {
         } else {
             wake(helper, IDLE);
         }
-    } else if (!again && nthreads() > 1) {
+    } else if (!again && (nthreads() > 1 || mode_now() == BACKGROUND_TRUE)) {
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
         event_hasten();
     }
