@@ -77,7 +77,7 @@ struct held {
 static void count(struct held *held, void **objects, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         size_t usable = objects[i] != NULL ? object_usable(objects[i], "test") : 0;
-        if (objects[i] != NULL && map_size_class_of(objects[i]) == 0) {
+        if (objects[i] != NULL && large_find(objects[i]).chunk != NULL) {
             held->nlarge++;
             held->rounding += round_up(usable, GRANULE_SIZE) - usable;
         }
