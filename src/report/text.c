@@ -83,6 +83,7 @@ struct text {
     struct writer *w;
     struct path path; /* what the controls of columns are below */
     uint64_t seconds; /* the arena's age */
+    bool locks;       /* bins show theirs */
     bool gap;         /* rows were skipped */
 };
 
@@ -160,8 +161,24 @@ static bool skip_row(struct text *t, bool unused) {
     return unused;
 }
 
-static void end_table(struct text *t) {
+typedef void row_function(struct text *t, unsigned i);
+
+/* A row, or none, for each of path.control.<0 .. n - 1>. */
+static void rows(struct text *t, const char *control, uint64_t n, row_function *row) {
+    size_t before = path_add(&t->path, control);
+    for (unsigned i = 0; i < n; i++) {
+        size_t inner = path_add_index(&t->path, i);
+        row(t, i);
+        path_cut(&t->path, inner);
+    }
     skip_row(t, false);
+    path_cut(&t->path, before);
+}
+
+/* The first columns of a row. */
+static void class_columns(struct text *t, uint64_t size, uint64_t index) {
+    writer_right_u64(t->w, size, SIZE);
+    writer_right_u64(t->w, index, INDEX);
 }
 
 /* A number that says what class i of a table is. */
@@ -394,13 +411,15 @@ static void utilization(struct writer *w, uint64_t regs, uint64_t room) {
     writer_right(w, text, 7);
 }
 
-static void bin_row(struct text *t, unsigned i, bool locks) {
+static void bin_row(struct text *t, unsigned i) {
+    if (skip_row(t, path_u64(&t->path, "nslabs") == 0)) {
+        return;
+    }
     uint64_t size = of_class("arenas.bin", i, "size");
     uint64_t nregs = of_class("arenas.bin", i, "nregs");
     uint64_t pages = of_class("arenas.bin", i, "slab_size") / report_number("arenas.page");
     uint64_t curregs = path_u64(&t->path, "curregs");
-    writer_right_u64(t->w, size, SIZE);
-    writer_right_u64(t->w, i, INDEX);
+    class_columns(t, size, i);
     writer_right_u64(t->w, curregs * size, COUNT);
     CELLS(t, bin_requests);
     writer_right_u64(t->w, of_class("arenas.bin", i, "nshards"), 9);
@@ -409,7 +428,7 @@ static void bin_row(struct text *t, unsigned i, bool locks) {
     writer_right_u64(t->w, pages, 4);
     utilization(t->w, curregs, nregs * path_u64(&t->path, "curslabs"));
     CELLS(t, bin_moves);
-    if (locks) {
+    if (t->locks) {
         size_t lock = path_add(&t->path, "mutex");
         CELLS(t, mutex_columns);
         path_cut(&t->path, lock);
@@ -417,74 +436,58 @@ static void bin_row(struct text *t, unsigned i, bool locks) {
     writer_text(t->w, "\n");
 }
 
-static void bins(struct text *t, bool locks) {
+static void bins(struct text *t) {
     writer_text(t->w, "bins:           size ind    allocated");
     TITLES(t->w, bin_requests);
     writer_text(t->w, "  nshards");
     TITLES(t->w, bin_state);
     writer_text(t->w, " regs pgs   util");
     TITLES(t->w, bin_moves);
-    if (locks) {
+    if (t->locks) {
         TITLES(t->w, mutex_columns);
     }
     writer_text(t->w, "\n");
-    size_t before = path_add(&t->path, "bins");
-    for (unsigned i = 0; i < report_number("arenas.nbins"); i++) {
-        size_t inner = path_add_index(&t->path, i);
-        if (!skip_row(t, path_u64(&t->path, "nslabs") == 0)) {
-            bin_row(t, i, locks);
-        }
-        path_cut(&t->path, inner);
+    rows(t, "bins", report_number("arenas.nbins"), bin_row);
+}
+
+static void large_row(struct text *t, unsigned i) {
+    if (skip_row(t, path_u64(&t->path, "nmalloc") == 0)) {
+        return;
     }
-    end_table(t);
-    path_cut(&t->path, before);
+    uint64_t size = of_class("arenas.lextent", i, "size");
+    class_columns(t, size, report_number("arenas.nbins") + i);
+    writer_right_u64(t->w, size * path_u64(&t->path, "curlextents"), COUNT);
+    CELLS(t, large_columns);
+    writer_text(t->w, "\n");
 }
 
 static void large(struct text *t) {
-    uint64_t nbins = report_number("arenas.nbins");
     writer_text(t->w, "large:          size ind    allocated");
     TITLES(t->w, large_columns);
     writer_text(t->w, "\n");
-    size_t before = path_add(&t->path, "lextents");
-    for (unsigned i = 0; i < report_number("arenas.nlextents"); i++) {
-        size_t inner = path_add_index(&t->path, i);
-        if (!skip_row(t, path_u64(&t->path, "nmalloc") == 0)) {
-            uint64_t size = of_class("arenas.lextent", i, "size");
-            writer_right_u64(t->w, size, SIZE);
-            writer_right_u64(t->w, nbins + i, INDEX);
-            writer_right_u64(t->w, size * path_u64(&t->path, "curlextents"), COUNT);
-            CELLS(t, large_columns);
-            writer_text(t->w, "\n");
-        }
-        path_cut(&t->path, inner);
+    rows(t, "lextents", report_number("arenas.nlextents"), large_row);
+}
+
+static void extent_row(struct text *t, unsigned i) {
+    uint64_t sums[2] = {0};
+    for (unsigned column = 0; column < ARRAY_LEN(extent_columns); column++) {
+        sums[column % 2] += path_u64(&t->path, extent_columns[column].control);
     }
-    end_table(t);
-    path_cut(&t->path, before);
+    if (skip_row(t, sums[0] == 0)) {
+        return;
+    }
+    class_columns(t, detail_page_class_size(i), i);
+    CELLS(t, extent_columns);
+    writer_right_u64(t->w, sums[0], COUNT);
+    writer_right_u64(t->w, sums[1], COUNT);
+    writer_text(t->w, "\n");
 }
 
 static void extents(struct text *t) {
     writer_text(t->w, "extents:        size ind");
     TITLES(t->w, extent_columns);
     writer_text(t->w, "       ntotal        total\n");
-    size_t before = path_add(&t->path, "extents");
-    for (unsigned i = 0; i < NPAGE_CLASSES; i++) {
-        size_t inner = path_add_index(&t->path, i);
-        uint64_t sums[2] = {0};
-        for (unsigned column = 0; column < ARRAY_LEN(extent_columns); column++) {
-            sums[column % 2] += path_u64(&t->path, extent_columns[column].control);
-        }
-        if (!skip_row(t, sums[0] == 0)) {
-            writer_right_u64(t->w, detail_page_class_size(i), SIZE);
-            writer_right_u64(t->w, i, INDEX);
-            CELLS(t, extent_columns);
-            writer_right_u64(t->w, sums[0], COUNT);
-            writer_right_u64(t->w, sums[1], COUNT);
-            writer_text(t->w, "\n");
-        }
-        path_cut(&t->path, inner);
-    }
-    end_table(t);
-    path_cut(&t->path, before);
+    rows(t, "extents", NPAGE_CLASSES, extent_row);
 }
 
 /* ---- chunks: jemalloc's huge-page allocator ------------------------------------------------------ */
@@ -512,24 +515,26 @@ static void slabs(struct text *t, const char *title, const char *control) {
     path_cut(&t->path, before);
 }
 
+static void nonfull_row(struct text *t, unsigned i) {
+    uint64_t n = path_u64(&t->path, "npageslabs_huge");
+    if (!skip_row(t, n + path_u64(&t->path, "npageslabs_nonhuge") == 0)) {
+        class_columns(t, detail_page_class_size(i), i);
+        CELLS(t, slab_columns);
+        writer_text(t->w, "\n");
+    }
+}
+
 static void nonfull_slabs(struct text *t) {
     writer_text(t->w, "  In nonfull slabs:\n                size ind");
     TITLES(t->w, slab_columns);
     writer_text(t->w, "\n");
-    size_t before = path_add(&t->path, "nonfull_slabs");
-    for (unsigned i = 0; i < NONFULL_CLASSES; i++) {
-        size_t inner = path_add_index(&t->path, i);
-        uint64_t n = path_u64(&t->path, "npageslabs_huge");
-        if (!skip_row(t, n + path_u64(&t->path, "npageslabs_nonhuge") == 0)) {
-            writer_right_u64(t->w, detail_page_class_size(i), SIZE);
-            writer_right_u64(t->w, i, INDEX);
-            CELLS(t, slab_columns);
-            writer_text(t->w, "\n");
-        }
-        path_cut(&t->path, inner);
-    }
-    end_table(t);
-    path_cut(&t->path, before);
+    rows(t, "nonfull_slabs", NONFULL_CLASSES, nonfull_row);
+}
+
+static void run_row(struct text *t, unsigned i) {
+    writer_right_u64(t->w, i, SIZE);
+    CELLS(t, run_columns);
+    writer_text(t->w, "\n");
 }
 
 static void chunks(struct text *t) {
@@ -551,15 +556,7 @@ static void chunks(struct text *t) {
     writer_text(t->w, "\n  Extents per allocation:\n                   n");
     TITLES(t->w, run_columns);
     writer_text(t->w, "\n");
-    size_t inner = path_add(&t->path, "alloc");
-    for (unsigned i = 0; i < REPORT_HPA_ALLOCS; i++) {
-        size_t row = path_add_index(&t->path, i);
-        writer_right_u64(t->w, i, SIZE);
-        CELLS(t, run_columns);
-        writer_text(t->w, "\n");
-        path_cut(&t->path, row);
-    }
-    path_cut(&t->path, inner);
+    rows(t, "alloc", REPORT_HPA_ALLOCS, run_row);
     slabs(t, "\n  In full slabs:\n", "full_slabs");
     slabs(t, "  In empty slabs:\n", "empty_slabs");
     nonfull_slabs(t);
@@ -569,7 +566,7 @@ static void chunks(struct text *t) {
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
 static void arena(struct writer *w, unsigned index, const struct report_parts *parts) {
-    struct text t = {.w = w};
+    struct text t = {.w = w, .locks = parts->mutexes};
     path_begin(&t.path, "stats.arenas");
     path_add_index(&t.path, index);
     t.seconds = path_u64(&t.path, "uptime") / NS_PER_S;
@@ -585,7 +582,7 @@ static void arena(struct writer *w, unsigned index, const struct report_parts *p
         mutexes(&t, report_arena_mutexes);
     }
     if (parts->bins) {
-        bins(&t, parts->mutexes);
+        bins(&t);
     }
     if (parts->large) {
         large(&t);
