@@ -25,6 +25,8 @@
 #include "support/child.h"
 #include "support/report.h"
 
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+
 enum { ALL = 4096, DESTROYED = 4097, NAME = 96, BUFFER = 32, GOT_AWAY = 3 };
 
 /* ---- shorthands ---- */
@@ -577,7 +579,8 @@ static void test_stats_of_arenas(void **state) {
     assert_false(has_stats(a));
     assert_true(has_stats(DESTROYED));
     assert_int_equal(get_arena(DESTROYED, "small.nmalloc", 0), before + 1);
-    assert_true(get_arena(DESTROYED, "uptime", 0) <= get_arena(ALL, "uptime", 0));
+    /* The clock may tick while the numbers are collected. */
+    assert_true(get_arena(DESTROYED, "uptime", 0) <= get_arena(ALL, "uptime", 0) + 1000000000);
     assert_int_equal(act("stats.arenas.0.bins.41.nmalloc"), ENOENT);
     assert_int_equal(act("stats.arenas.0.lextents.191.nmalloc"), ENOENT);
     assert_int_equal(act("stats.arenas.0.extents.199.ndirty"), ENOENT);
@@ -612,6 +615,134 @@ static void test_stats_of_next_arena(void **state) {
     assert_true(get_arena(a, "mutexes.extents_retained.num_ops", 0) < OBJECTS);
     assert_true(get_arena(DESTROYED, "mutexes.extents_retained.num_ops", 0) >= destroyed + before);
     assert_int_equal(get_size(named("arena.%u.oversize_threshold", a)), threshold);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
+static void expect_live(const char *name, size_t value) {
+    if (value == 0) {
+        fail_msg("%s is 0", name);
+    }
+}
+
+/* Objects of all kinds come and go in an arena that gives its memory back in two stages. */
+static void work_in(unsigned a) {
+    enum { OBJECTS = 2000 };
+    static void *objects[OBJECTS];
+    int flags = (int)MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE;
+    assert_int_equal(set_signed(named("arena.%u.muzzy_decay_ms", a), -1), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            objects[i] = t_mallocx(i % 20 == 0 ? 100000 : 64, flags);
+            assert_non_null(objects[i]);
+        }
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            t_dallocx(objects[i], MALLOCX_TCACHE_NONE);
+        }
+        if (round == 0) {
+            assert_int_equal(set_signed(named("arena.%u.dirty_decay_ms", a), 0), 0);
+            assert_int_equal(act(named("arena.%u.purge", a)), 0);
+            assert_int_equal(set_signed(named("arena.%u.dirty_decay_ms", a), -1), 0);
+        }
+    }
+    assert_non_null(t_mallocx(64, flags));
+    assert_non_null(t_mallocx(100000, flags));
+}
+
+/* What a program has done is seen in every row that counts it: none is a constant 0. */
+static void test_rows_are_live(void **state) {
+    static const char *const process[] = {
+        "allocated",
+        "active",
+        "metadata",
+        "metadata_edata",
+        "metadata_rtree",
+        "resident",
+        "mapped",
+        "retained",
+        "mutexes.ctl.num_ops",
+        "mutexes.max_per_bg_thd.num_ops",
+        "mutexes.background_thread.num_ops",
+    };
+    static const char *const arena[] = {
+
+        "pactive",
+        "pdirty",
+        "mapped",
+        "dirty_npurge",
+        "dirty_nmadvise",
+        "dirty_purged",
+        "muzzy_npurge",
+        "muzzy_nmadvise",
+        "muzzy_purged",
+        "base",
+        "metadata_edata",
+        "resident",
+        "small.allocated",
+        "small.nmalloc",
+        "small.ndalloc",
+        "small.nrequests",
+        "small.nfills",
+        "small.nflushes",
+        "large.allocated",
+        "large.nmalloc",
+        "large.ndalloc",
+        "large.nrequests",
+        "large.nfills",
+        "bins.4.nmalloc",
+        "bins.4.ndalloc",
+        "bins.4.nrequests",
+        "bins.4.curregs",
+        "bins.4.nfills",
+        "bins.4.nflushes",
+        "bins.4.nslabs",
+        "bins.4.nreslabs",
+        "bins.4.curslabs",
+        "bins.4.nonfull_slabs",
+        "bins.4.mutex.num_ops",
+        "mutexes.large.num_ops",
+        "mutexes.extents_dirty.num_ops",
+        "mutexes.extents_muzzy.num_ops",
+        "mutexes.decay_dirty.num_ops",
+        "mutexes.decay_muzzy.num_ops",
+        "mutexes.hpa_shard.num_ops",
+        "hpa_shard.npageslabs",
+        "hpa_shard.nactive",
+        "hpa_shard.ndirty",
+        "hpa_shard.npurge_passes",
+        "hpa_shard.npurges",
+        "hpa_shard.alloc.1.extents",
+        "hpa_shard.alloc.1.pages_per_ps",
+    };
+    static const char *const all[] = {
+        "nthreads",
+        "retained",
+        "internal",
+        "metadata_rtree",
+        "tcache_bytes",
+        "mutexes.extent_avail.num_ops",
+        "mutexes.extents_retained.num_ops",
+        "mutexes.base.num_ops",
+        "mutexes.tcache_list.num_ops",
+        "mutexes.hpa_shard_grow.num_ops",
+    };
+    (void)state;
+    unsigned a = create_arena();
+    work_in(a);
+    t_free(t_malloc(64));
+    next_epoch();
+    char name[NAME];
+    for (size_t i = 0; i < ARRAY_LEN(process); i++) {
+        snprintf(name, sizeof(name), "stats.%s", process[i]);
+        expect_live(name, get_size(name));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(arena); i++) {
+        expect_live(arena[i], get_arena(a, arena[i], 0));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        bool is_unsigned = strcmp(all[i], "nthreads") == 0;
+        snprintf(name, sizeof(name), "stats.arenas.%u.%s", ALL, all[i]);
+        expect_live(all[i], is_unsigned ? get_unsigned(name) : get_size(name));
+    }
     assert_int_equal(act(named("arena.%u.destroy", a)), 0);
 }
 
@@ -1104,6 +1235,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_stats_of_arenas),
         cmocka_unit_test(test_stats_of_next_arena),
+        cmocka_unit_test(test_rows_are_live),
         cmocka_unit_test(test_zero_reallocs),
         cmocka_unit_test(test_locks),
         cmocka_unit_test(test_helper_locks),
