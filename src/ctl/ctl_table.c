@@ -283,7 +283,8 @@ static const struct ctl_row stats[] = {
     {"metadata_thp", CTL_SIZE, R, DO_FIELD, PROCESS(metadata_thp), CTL_HELP(
      "Huge pages asked for metadata.")},
     {"resident", CTL_SIZE, R, DO_FIELD, PROCESS(resident), CTL_HELP(
-     "Bytes that can be in memory at most: active + dirty + pinned + metadata.")},
+     "Bytes that can be in memory at most: active + dirty + pinned + metadata. Muzzy ones, which the "
+     "system may take at any moment, do not count.")},
     {"mapped", CTL_SIZE, R, DO_FIELD, PROCESS(mapped), CTL_HELP(
      "Active + dirty + muzzy + pinned + metadata.")},
     {"retained", CTL_SIZE, R, DO_FIELD, PROCESS(retained), CTL_HELP(

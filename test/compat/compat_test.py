@@ -209,8 +209,12 @@ class CompatTest(unittest.TestCase):
 
     def test_reasons_are_in_the_documentation(self):
         with open(os.path.join(ROOT, "docs/compat.md"), encoding="utf-8") as file:
-            text = " ".join(file.read().split())
+            lines = file.read().splitlines()
+        text = " ".join(" ".join(lines).split())
         self.assertEqual([rule.reason for rule in self.rules if rule.reason not in text], [])
+        rows = [line for line in lines if line.startswith("|")]
+        self.assertGreater(len(rows), 50)
+        self.assertEqual([row for row in rows if row.count("|") != 3], [])
 
 
 if __name__ == "__main__":
