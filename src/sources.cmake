@@ -1,6 +1,6 @@
 # The library's sources by layer, lowest first. A layer includes its own and earlier ones.
 set(ASHLAR_SOURCES_BASE base/fmt.c)
-set(ASHLAR_SOURCES_OS os/os_posix.c os/os_linux.c os/cgroup_linux.c os/fatal.c)
+set(ASHLAR_SOURCES_OS os/os_posix.c os/os_linux.c os/cgroup_linux.c os/thp_linux.c os/fatal.c)
 set(ASHLAR_SOURCES_SYNC sync/lock.c sync/rank.c)
 set(ASHLAR_SOURCES_OPT opt/opt_table.c opt/opt_parse.c opt/ranges.c)
 set(ASHLAR_SOURCES_META meta/meta.c meta/pool.c)

@@ -70,6 +70,7 @@ static ctl_function *const functions[CTL_NFUNCTIONS] = {
     [DO_RUN_HISTOGRAM] = ctl_run_histogram,
     [DO_MUTEXES_RESET] = ctl_mutexes_reset,
     [DO_ZERO_REALLOCS] = ctl_zero_reallocs,
+    [DO_HUGE_BYTES] = ctl_huge_bytes,
     [DO_BACKGROUND_THREAD] = ctl_background_thread,
     [DO_MAX_BACKGROUND_THREADS] = ctl_max_background_threads,
     [DO_BACKGROUND_NTHREADS] = ctl_background_nthreads,

@@ -157,6 +157,7 @@ enum ctl_function_id {
     DO_RUN_HISTOGRAM,
     DO_MUTEXES_RESET,
     DO_ZERO_REALLOCS,
+    DO_HUGE_BYTES,
     DO_BACKGROUND_THREAD,
     DO_MAX_BACKGROUND_THREADS,
     DO_BACKGROUND_NTHREADS,
@@ -302,7 +303,7 @@ ctl_function ctl_narenas, ctl_page, ctl_tcache_max, ctl_nhbins, ctl_bin_size, ct
 /* ---- ctl_stats.c ---- */
 
 ctl_function ctl_field, ctl_epoch, ctl_live_field, ctl_stats_dss, ctl_detail, ctl_run_histogram,
-    ctl_mutexes_reset, ctl_zero_reallocs, ctl_active;
+    ctl_mutexes_reset, ctl_zero_reallocs, ctl_huge_bytes, ctl_active;
 
 /* ---- ctl_background.c ---- */
 

@@ -10,6 +10,7 @@
 #include "alloc/object.h"
 #include "ctl/ctl_internal.h"
 #include "meta/meta.h"
+#include "pages/chunk.h"
 #include "stats/detail.h"
 #include "stats/snapshot.h"
 
@@ -165,6 +166,28 @@ int ctl_active(struct ctl_call *c) {
         c->out.size += gauge_read(&arena->pages.nactive) << LG_GRANULE;
     }
     return 0;
+}
+
+/* Bytes of the range that are in chunks of ours. A chunk that was never used has no entry, and no pages. */
+static size_t own_bytes(uintptr_t begin, uintptr_t end) {
+    size_t bytes = 0;
+    for (uintptr_t at = begin; at < end;) {
+        uintptr_t next = round_down(at, CHUNK_SIZE) + CHUNK_SIZE;
+        next = next < end ? next : end;
+        bytes += chunk_find_at((const void *)at) != NULL ? next - at : 0;
+        at = next;
+    }
+    return bytes;
+}
+
+/* A mapping of ours may have merged with a neighbour. */
+static void add_huge_bytes(void *sum, uintptr_t begin, uintptr_t end, size_t huge_bytes) {
+    size_t own = own_bytes(begin, end);
+    *(size_t *)sum += huge_bytes < own ? huge_bytes : own;
+}
+
+int ctl_huge_bytes(struct ctl_call *c) {
+    return os_visit_huge_mappings(add_huge_bytes, &c->out.size) ? 0 : ENOENT;
 }
 
 int ctl_zero_reallocs(struct ctl_call *c) {

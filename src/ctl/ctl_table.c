@@ -600,6 +600,10 @@ static const struct ctl_row ours_live[] = {
      "stats.resident of this moment.")},
     {"cached", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(cached), CTL_HELP(
      "ashlar.stats.cached of this moment.")},
+    {"huge_bytes", CTL_SIZE, R | CTL_OURS | CTL_UNLOCKED, DO_HUGE_BYTES, 0, CTL_HELP(
+     "Bytes of the program's memory that the kernel backs with huge pages, by its own accounting "
+     "(AnonHugePages in /proc/self/smaps). The kernel walks all page tables for it: about a millisecond "
+     "per GiB of small pages. 0 where huge pages are switched off; `ENOENT` where the kernel does not say.")},
 };
 
 static const struct ctl_row approximate[] = {

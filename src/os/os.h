@@ -111,6 +111,12 @@ void os_write(int fd, const char *text, size_t length);
 /* When the system backs memory with huge pages: "always", "madvise", "never", or "not supported". */
 const char *os_huge_page_mode(void);
 
+/* Calls visit for each mapping of the process that has huge pages, with how many bytes of it they back. The
+ * kernel walks its page tables for that: about a millisecond per GiB of small pages. Each answer is of a
+ * moment of its own. false: the kernel does not say. */
+typedef void os_visit_mapping(void *argument, uintptr_t begin, uintptr_t end, size_t huge_bytes);
+bool os_visit_huge_mappings(os_visit_mapping *visit, void *argument);
+
 /* Value of an environment variable, or NULL; NULL in set-user-id programs. */
 const char *os_environment(const char *name);
 

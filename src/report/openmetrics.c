@@ -35,6 +35,9 @@ static const struct family of_process[] = {
      "Times they woke up."},
 };
 
+static const struct family of_huge_pages = {"ashlar_huge_bytes", "ashlar.live.huge_bytes", GAUGE,
+                                            BYTES, "Backed by huge pages, says the kernel."};
+
 static const struct family of_arena[] = {
     {"ashlar_arena_threads", "nthreads", GAUGE, NUMBER, "Threads bound to the arena."},
     {"ashlar_arena_uptime_seconds", "uptime", GAUGE, SECONDS, "Age of the arena."},
@@ -151,12 +154,16 @@ static void numbered(struct writer *w, const struct family *family, struct path 
     sample(w, family, path, label, text);
 }
 
-static void process(struct writer *w) {
+static void process(struct writer *w, const struct report_parts *parts) {
     struct path path;
     path_begin(&path, "");
     for (unsigned i = 0; i < ARRAY_LEN(of_process); i++) {
         head(w, &of_process[i]);
         sample(w, &of_process[i], &path, NULL, NULL);
+    }
+    if (parts->hpa) {
+        head(w, &of_huge_pages);
+        sample(w, &of_huge_pages, &path, NULL, NULL);
     }
 }
 
@@ -206,7 +213,7 @@ static void locks_of_all(struct writer *w) {
 }
 
 void report_openmetrics(struct writer *w, const struct report_parts *parts) {
-    process(w);
+    process(w, parts);
     if (parts->arenas) {
         arenas(w);
     }

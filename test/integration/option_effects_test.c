@@ -208,6 +208,49 @@ static int part_thp(void) {
     return 0;
 }
 
+/* What /proc/self/smaps says of all mappings together. */
+static size_t huge_bytes_of_process(void) {
+    char line[512];
+    size_t sum = 0;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL) {
+        size_t kib;
+        sum += sscanf(line, "AnonHugePages: %zu kB", &kib) == 1 ? kib * KIB : 0;
+    }
+    if (maps != NULL) {
+        fclose(maps);
+    }
+    return sum;
+}
+
+static size_t read_size(const char *name) {
+    size_t value = 0;
+    size_t length = sizeof(value);
+    int error = t_mallctl(name, &value, &length, NULL, 0);
+    return error == 0 ? value : SIZE_MAX;
+}
+
+/* Memory of ours and memory that the program maps itself, both of it huge if the system likes. */
+static int part_coverage(void) {
+    char *own = t_malloc(16 * MIB);
+    char *foreign =
+        mmap(NULL, 16 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(own != NULL && foreign != MAP_FAILED, "memory");
+    madvise(foreign, 16 * MIB, MADV_HUGEPAGE);
+    size_t others = huge_bytes_of_process() - read_size("ashlar.live.huge_bytes");
+    memset(own, 1, 16 * MIB);
+    size_t mine = read_size("ashlar.live.huge_bytes");
+    EXPECT(mine + others == huge_bytes_of_process(), "%zu and %zu of %zu", mine, others,
+           huge_bytes_of_process());
+    memset(foreign, 1, 16 * MIB);
+    EXPECT(read_size("ashlar.live.huge_bytes") == mine, "foreign memory counts");
+    printf("%s of ours", mine != 0 ? "some" : "none");
+    printf(", %s\n", huge_bytes_of_process() > mine + others ? "some of others" : "none");
+    munmap(foreign, 16 * MIB);
+    t_free(own);
+    return 0;
+}
+
 /* Mappings that were advised to be huge pages. */
 static int part_metadata(void) {
     char line[512];
@@ -344,12 +387,13 @@ struct part {
 };
 
 static const struct part parts[] = {
-    {"narenas", part_narenas}, {"slots", part_slots},
-    {"sources", part_sources}, {"classes", part_classes},
-    {"pages", part_pages},     {"calloc", part_calloc},
-    {"done", part_done},       {"no-threads", part_no_threads},
-    {"thp", part_thp},         {"metadata", part_metadata},
-    {"bind", part_bind},       {"grow-limit", part_grow_limit},
+    {"narenas", part_narenas},   {"slots", part_slots},
+    {"sources", part_sources},   {"classes", part_classes},
+    {"pages", part_pages},       {"calloc", part_calloc},
+    {"done", part_done},         {"no-threads", part_no_threads},
+    {"thp", part_thp},           {"metadata", part_metadata},
+    {"bind", part_bind},         {"grow-limit", part_grow_limit},
+    {"coverage", part_coverage},
 };
 
 static int play_part(const char *name) {
@@ -475,6 +519,27 @@ static void test_huge_pages(void **state) {
     expect_out("metadata", "metadata_thp:always", "1\n");
 }
 
+/* Whether the system gives huge pages to whoever asks for them, by trial. */
+static bool are_huge_pages_there(void) {
+    size_t before = huge_bytes_of_process();
+    char *memory = mmap(NULL, 8 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    madvise(memory, 8 * MIB, MADV_HUGEPAGE);
+    memset(memory, 1, 8 * MIB);
+    bool there = huge_bytes_of_process() > before;
+    munmap(memory, 8 * MIB);
+    return there;
+}
+
+static void test_coverage(void **state) {
+    (void)state;
+    if (!are_huge_pages_there() || stress_address_space_is_limited() || stress_is_sanitized()) {
+        return;
+    }
+    expect_out("coverage", "thp:always", "some of ours, some of others\n");
+    expect_out("coverage", "thp:never", "none of ours, some of others\n");
+}
+
 /* What does not work but can be done without: a line, or the end. */
 static void test_warning(void **state) {
     static const char line[] = "<ashlar>: cannot start a helper thread (background_thread:true)\n";
@@ -522,8 +587,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_narenas_ratio), cmocka_unit_test(test_slots),
         cmocka_unit_test(test_override),      cmocka_unit_test(test_controls_without_effect),
         cmocka_unit_test(test_large_sizes),   cmocka_unit_test(test_zeroing),
-        cmocka_unit_test(test_huge_pages),    cmocka_unit_test(test_xmalloc),
-        cmocka_unit_test(test_warning),
+        cmocka_unit_test(test_huge_pages),    cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_xmalloc),       cmocka_unit_test(test_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

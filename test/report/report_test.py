@@ -201,6 +201,15 @@ class Text(unittest.TestCase):
             self.assertGreaterEqual(found, 0, part)
             position = found
 
+    def test_huge_pages(self):
+        with open("/proc/self/smaps", encoding="utf-8") as maps:
+            known = "AnonHugePages:" in maps.read()
+        self.assertEqual(known, "\nBacked by huge pages: " in run())
+        self.assertEqual(known, "\nashlar_huge_bytes " in run("o"))
+        for letters in ("h", "oh"):
+            self.assertNotIn("huge pages: ", run(letters))
+            self.assertNotIn("ashlar_huge_bytes", run(letters))
+
     def tables(self, letters):
         """Tables by their first word: rows as dictionaries."""
         found = {}
