@@ -43,20 +43,19 @@ struct thread {
     struct magazine *_Atomic spare[NCLASSES];
     uint64_t requests[NCLASSES]; /* requests before `left` was last set */
     int64_t moved[NCLASSES];     /* objects flushed or parked, less those filled or taken */
-    _Atomic uint64_t
-        stolen[NCLASSES];    /* objects that others took out of `spare`; guarded by threads_lock */
-    unsigned exchanges;      /* of magazines, ever */
-    unsigned exchanges_seen; /* at the last look for idle threads; guarded by threads_lock */
-    uint8_t slots[NCLASSES]; /* most objects in a magazine of the class; 0: it is not cached */
+    /* Objects that others took out of `spare`, and `exchanges` then; guarded by threads_lock. */
+    _Atomic uint64_t stolen[NCLASSES];
+    unsigned exchanges_seen;
+    unsigned exchanges;          /* of magazines, ever */
+    uint8_t slots[NCLASSES];     /* most objects in a magazine of the class; 0: it is not cached */
     uint8_t lg_want[NCLASSES];   /* log2 of how many objects the next refill asks for */
     uint8_t sent_home[NCLASSES]; /* first frees of other arenas' objects (exchange.c) */
-    uint8_t
-        chosen_slots[NCLASSES]; /* `slots` of the classes up to last_cached, while caching is on */
-    uint8_t last_cached;        /* largest class that may be cached */
-    bool caching;               /* as the option tcache or thread.tcache.enabled say */
-    bool keeps_large;           /* runs of large objects too */
-    bool
-        strict; /* its magazines do not travel through depots: they may hold manual arenas' objects */
+    uint8_t chosen_slots[NCLASSES]; /* `slots` of classes up to last_cached, while caching is on */
+    uint8_t last_cached;            /* largest class that may be cached */
+    bool caching;                   /* as the option tcache or thread.tcache.enabled say */
+    bool keeps_large;               /* runs of large objects too */
+    /* Its magazines do not travel through depots: they may hold manual arenas' objects. */
+    bool strict;
     bool explicit;       /* a program's own cache, not a thread */
     bool armed;          /* `allocated` and `deallocated` are whole, and live */
     unsigned ticks;      /* slow operations since the clock was last read */
