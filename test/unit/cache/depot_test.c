@@ -126,7 +126,8 @@ static void test_trim(void **state) {
     }
     trim_depots(false);
     check(CLASS, N * EACH - (N - 4) * EACH / 2);
-    assert_ptr_equal(list_entry(arenas_get(0)->depots[CLASS].magazines.next, struct magazine, link), busy[0]);
+    assert_ptr_equal(list_entry(arenas_get(0)->depots[CLASS].magazines.next, struct magazine, link),
+                     busy[0]);
     size_t last = objects_parked(CLASS);
     for (unsigned i = 0; i < 12; i++) { /* unused, it all goes in time */
         trim_depots(false);

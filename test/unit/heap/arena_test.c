@@ -147,7 +147,8 @@ static void test_counters(void **state) {
     }
     assert_int_equal(bin->nfills, fills + 1);
     assert_int_equal(bin->ncreated, created + 1);
-    assert_int_equal(arena_class_bytes(arena, 7), (size_t)sizeclasses[7].slab_granules << LG_GRANULE);
+    assert_int_equal(arena_class_bytes(arena, 7),
+                     (size_t)sizeclasses[7].slab_granules << LG_GRANULE);
     arena_drain(7, slots, n);
     assert_int_equal(bin->nflushes, flushes + 1);
     assert_int_equal(live_of(arena, 7), 0);
