@@ -61,9 +61,7 @@ static unsigned nthreads(void) {
 static void set_nhelpers_locked(unsigned n) {
     lock_assert_held(&background_lock);
     atomic_store_explicit(&background_nhelpers, n, memory_order_relaxed);
-    size_t alarm = mode_now() == BACKGROUND_TRUE || n > 0 ? BACKGROUND_WAKE_GRANULES
-                   : mode_now() == BACKGROUND_AUTO        ? BACKGROUND_START_GRANULES
-                                                          : SIZE_MAX;
+    size_t alarm = n > 0 || mode_now() != BACKGROUND_FALSE ? BACKGROUND_WAKE_GRANULES : SIZE_MAX;
     atomic_store_explicit(&purge_alarm, alarm, memory_order_relaxed);
 }
 
@@ -288,20 +286,40 @@ void background_start(void) {
     }
 }
 
-void background_look(uint64_t now_ns) {
-    if (nhelpers() != 0 || mode_now() == BACKGROUND_FALSE ||
-        now_ns < atomic_load_explicit(&not_before, memory_order_relaxed)) {
-        return;
+static bool may_help(void) {
+    return mode_now() == BACKGROUND_TRUE || nthreads() > 1;
+}
+
+/* Enough for the first helper. */
+static bool is_much_unused(void) {
+    if (mode_now() == BACKGROUND_TRUE) {
+        return true;
     }
     size_t unused = 0;
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         unused += decaying(&arena->pages);
     }
-    bool much = nthreads() > 1 && unused > BACKGROUND_START_GRANULES;
-    if (much || mode_now() == BACKGROUND_TRUE) {
+    return unused > BACKGROUND_START_GRANULES;
+}
+
+void background_look(uint64_t now_ns) {
+    if (nhelpers() == 0 && mode_now() != BACKGROUND_FALSE &&
+        now_ns >= atomic_load_explicit(&not_before, memory_order_relaxed) && may_help() &&
+        is_much_unused()) {
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
     }
+}
+
+/* What is unused is added up only when an arena's share has changed a lot since it was last. */
+static bool is_news(struct pages *pages) {
+    size_t now = pages_unused(pages, PAGES_DIRTY);
+    size_t noticed = atomic_load_explicit(&pages->noticed, memory_order_relaxed);
+    if ((now > noticed ? now - noticed : noticed - now) < BACKGROUND_WAKE_GRANULES) {
+        return false;
+    }
+    atomic_store_explicit(&pages->noticed, now, memory_order_relaxed);
+    return true;
 }
 
 void background_notice(struct pages *pages, bool again) {
@@ -317,7 +335,7 @@ void background_notice(struct pages *pages, bool again) {
         } else {
             wake(helper, IDLE);
         }
-    } else if (!again && (nthreads() > 1 || mode_now() == BACKGROUND_TRUE)) {
+    } else if (!again && may_help() && is_news(pages) && is_much_unused()) {
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
         event_hasten();
     }

@@ -1,8 +1,8 @@
 /*
  * background.h: helper threads that give unused memory back while the program sleeps.
  *
- * background_thread:auto   one helper. The thread that leaves much unused memory while the process has
- *                          several threads starts it; it ends when those threads have ended.
+ * background_thread:auto   one helper. A thread that leaves unused memory starts it when the process has
+ *                          several threads and much unused memory in all; it ends when those threads have ended.
  * background_thread:true   from the start: one at first, up to max_background_threads as arenas appear.
  * background_thread:false  none: threads give memory back by the way (event.h), idle ones do not.
  * While helpers run, other threads leave decay to them. A helper sleeps until there is something to do

@@ -67,6 +67,7 @@ struct pages {
     _Atomic size_t nactive;                 /* granules in runs and big objects */
     _Atomic size_t active_pages;            /* the same in pages, rounded down */
     _Atomic size_t nstate[PAGE_STATES + 1]; /* dirty, muzzy, pinned granules in cut chunks */
+    _Atomic size_t noticed;                 /* dirty granules when purge_alarm was last heeded */
     _Atomic bool immediate;                 /* dirty_decay_ms is 0 */
     _Atomic uint64_t next_decay_ns;
     struct lock purge_lock; /* guards what follows, and writing the two above (purge.h) */

@@ -257,6 +257,17 @@ static bool starts_while_large_objects_are_kept(void *context) {
     return true;
 }
 
+/* No arena has enough for a helper, but all of them together have. */
+static bool starts_for_a_sum(void *context) {
+    (void)context;
+    set_decay_ms(50);
+    struct idlers idlers;
+    idlers_start(&idlers, 7 * MIB);
+    NEED(wait_for_helpers(1) && wait_for_clean());
+    idlers_stop(&idlers);
+    return true;
+}
+
 static uint64_t field_of(int task, const char *name, int base) {
     char path[64], text[4096];
     snprintf(path, sizeof(path), "/proc/self/task/%d/status", task);
@@ -362,6 +373,7 @@ static void test_auto(void **state) {
     play(single_threaded);
     play(starts_and_ends);
     play(starts_while_large_objects_are_kept);
+    play(starts_for_a_sum);
     play(sleeps);
     play(hears_of_new_curves);
     play(not_without_decay);
