@@ -230,7 +230,8 @@ const struct opt_row opt_rows[] = {
     {"stats_interval_opts", OPT_LETTERS, OPT_STRICT, FIELD(stats_interval_opts), LETTERS, 0, 0, 0,
      "What stats_interval prints, in letters of malloc_stats_print."},
     {"stats_print", OPT_BOOL, OPT_STRICT, FIELD(stats_print), BOOL, 0, 1, 0,
-     "Print statistics when the program exits."},
+     "Print statistics when the program exits; in vain if it has closed stderr by then, as "
+     "coreutils do."},
     {"stats_print_opts", OPT_LETTERS, OPT_STRICT, FIELD(stats_print_opts), LETTERS, 0, 0, 0,
      "What stats_print prints, in letters of malloc_stats_print."},
     {"tcache", OPT_BOOL, OPT_STRICT, FIELD(tcache), BOOL, 0, 1, 1,
