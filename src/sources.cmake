@@ -5,7 +5,8 @@ set(ASHLAR_SOURCES_SYNC sync/lock.c sync/rank.c)
 set(ASHLAR_SOURCES_OPT opt/opt_table.c opt/opt_parse.c opt/ranges.c)
 set(ASHLAR_SOURCES_META meta/meta.c meta/pool.c)
 set(ASHLAR_SOURCES_PAGES
-    pages/map.c pages/chunk.c pages/hooks.c pages/hooked.c pages/region.c pages/fill.c pages/decay.c pages/pages.c pages/purge.c)
+    pages/map.c pages/chunk.c pages/hooks.c pages/hooked.c pages/region.c pages/fill.c pages/decay.c pages/pages.c pages/purge.c
+    pages/collapse.c)
 set(ASHLAR_SOURCES_HEAP
     heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/large.c heap/reset.c heap/utilization.c
     heap/arenas.c)

@@ -15,6 +15,7 @@
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "os/os.h"
+#include "pages/collapse.h"
 
 static const uint64_t least_sleep_ns = 10000000;
 static const uint64_t longest_sleep_ns =
@@ -194,6 +195,10 @@ static void *help(void *argument) {
             background_start(); /* more of them */
         }
         uint64_t due_ns = work(k, now_ns);
+        if (k == 0 && collapse_is_on()) {
+            uint64_t next_ns = collapse_dense(&arenas_space, now_ns, COLLAPSE_BUDGET_HELPER);
+            due_ns = next_ns < due_ns ? next_ns : due_ns;
+        }
         rest(k, now_ns, next_look(helper, now_ns, due_ns));
         now_ns = os_coarse_clock_ns();
     }

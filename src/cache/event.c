@@ -9,6 +9,7 @@
 #include "cache/depot.h"
 #include "heap/arenas.h"
 #include "os/os.h"
+#include "pages/collapse.h"
 
 static const uint64_t trim_interval_ns = 1000000000;
 
@@ -81,6 +82,9 @@ void event_poll(void) {
     event_trim_if_due(now_ns);
     if (!background_is_active() && is_due(&next_decay_ns, now_ns, decay_interval_ns)) {
         arenas_decay(now_ns);
+        if (collapse_is_on()) {
+            collapse_dense(&arenas_space, now_ns, COLLAPSE_BUDGET);
+        }
     }
     if (unlikely(atomic_load_explicit(&background_wanted, memory_order_relaxed))) {
         background_start();

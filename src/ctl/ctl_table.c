@@ -523,12 +523,13 @@ static const struct ctl_row stats_hpa[] = {
     {"npurges", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
      "Ranges purged in them.")},
     {"nhugifies", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(nhugifies), CTL_HELP(
-     "Ranges of chunks for which the system was asked for huge pages (thp:always); all of them "
-     "with arena 0.")},
+     "Ranges of chunks for which the system was asked for huge pages (thp:always), and chunks that were "
+     "collapsed into huge pages (thp:collapse); all of them with arena 0.")},
     {"nhugify_failures", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(nhugify_failures), CTL_HELP(
-     "Ranges for which the system refused.")},
+     "Ranges and chunks for which the system refused.")},
     {"ndehugifies", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(ndehugifies), CTL_HELP(
-     "Ranges for which it was asked to use none (thp:never, and the first one).")},
+     "Ranges for which it was asked to use none (thp:never, and the first one), and collapsed chunks "
+     "a part of which was purged since.")},
     {"slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, slabs), CTL_HELP(
      "chunks cut into runs")},
     {"full_slabs", CTL_NODE, 0, LEVEL_STATS_HPA_SLABS, offsetof(struct detail, full), CTL_HELP(

@@ -52,7 +52,8 @@ enum opt_metadata_thp {
 enum opt_thp {
     THP_DEFAULT, /* as the system has it */
     THP_ALWAYS,
-    THP_NEVER
+    THP_NEVER,
+    THP_COLLAPSE /* what stays dense */
 };
 
 /* Letters without repeats, ended by a zero. */

@@ -254,9 +254,11 @@ const struct opt_row opt_rows[] = {
     {"tcache_nslots_small_min", OPT_UNSIGNED, OPT_CLIP | OPT_RAISE,
      FIELD(tcache_nslots_small_min), "", 1, NSLOTS_MAX, 16,
      "The least such number; tcache_nslots_small_max counts more."},
-    {"thp", OPT_WORD, OPT_STRICT, FIELD(thp), "default\0always\0never", 0, THP_NEVER, THP_DEFAULT,
+    {"thp", OPT_WORD, OPT_STRICT, FIELD(thp), "default\0always\0never\0collapse", 0, THP_COLLAPSE,
+     THP_DEFAULT,
      "Huge pages for the program's memory: as the system is set (default), wherever possible "
-     "(always), or none (never). Not in arenas with extent hooks."},
+     "(always), none (never), or for chunks of 2 MiB that stay in use for dirty_decay_ms "
+     "(collapse). Not in arenas with extent hooks."},
     {"trust_madvise", OPT_BOOL, OPT_NO_MEANING, NONE, BOOL, 0, 1, 1,
      "memory that was given back is always taken to be zero."},
     {"utrace", OPT_BOOL, OPT_NO_MEANING, NONE, BOOL, 0, 1, 0,

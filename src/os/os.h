@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum os_collapse { OS_COLLAPSE_DONE, OS_COLLAPSE_REFUSED /* this time */, OS_COLLAPSE_IMPOSSIBLE };
+
 /* All addresses and sizes are multiples of os_page_size() unless said otherwise. */
 struct os_page_ops {
     /* Address space without memory: not accessible, not accounted. NULL when there is none. */
@@ -33,6 +35,9 @@ struct os_page_ops {
      * `from` is committed and reads as zero. `from` must not contain an end of what was moved before.
      * false: nothing moved, and `to` holds nothing of value. */
     bool (*move)(void *from, void *to, size_t size);
+    /* Makes a range of huge pages' size and alignment a huge page with the same contents, in about a
+     * millisecond. */
+    enum os_collapse (*collapse)(void *address, size_t size);
     /* Ends a reservation. Failure is ignored: the address space stays unused. */
     void (*release)(void *address, size_t size);
 };
@@ -104,6 +109,10 @@ void os_sleep_us(unsigned us);
 void os_avoid_huge_pages(void *address, size_t size);
 /* Huge pages wherever they fit. false: the system has none. */
 bool os_prefer_huge_pages(void *address, size_t size);
+
+/* How much of the range is in memory; at most OS_RESIDENT_MAX pages. 0 if the system does not say. */
+enum { OS_RESIDENT_MAX = 512 };
+size_t os_resident_bytes(void *address, size_t size);
 
 /* Writes all of text to a file descriptor, as far as it can. */
 void os_write(int fd, const char *text, size_t length);

@@ -77,6 +77,7 @@ struct os_page_ops os_page_ops = {
     .purge = posix_purge,
     .purge_lazy = posix_purge_lazy,
     .move = os_linux_move,
+    .collapse = os_linux_collapse,
     .release = posix_release,
 };
 

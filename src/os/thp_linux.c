@@ -16,6 +16,11 @@
 
 #include "base/bits.h"
 #include "os/os.h"
+#include "os/os_internal.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
+#endif
 
 enum { PIECE = 4096, LINE = 64 };
 
@@ -98,4 +103,32 @@ bool os_visit_huge_mappings(os_visit_mapping *visit, void *argument) {
     }
     errno = saved;
     return length == 0 && reading.found;
+}
+
+size_t os_resident_bytes(void *address, size_t size) {
+    unsigned char present[OS_RESIDENT_MAX];
+    size_t page = os_page_size();
+    size_t npages = size / page;
+    int saved = errno;
+    size_t n = 0;
+    if (npages <= OS_RESIDENT_MAX && mincore(address, size, present) == 0) {
+        for (size_t i = 0; i < npages; i++) {
+            n += present[i] & 1;
+        }
+    }
+    errno = saved;
+    return n * page;
+}
+
+/* A kernel that does not know the advice says EINVAL, and so does one that will not give the mapping huge
+ * pages, whoever asks, or whose huge pages are larger than the range. */
+enum os_collapse os_linux_collapse(void *address, size_t size) {
+    int saved = errno;
+    enum os_collapse result = OS_COLLAPSE_DONE;
+    if (madvise(address, size, MADV_COLLAPSE) != 0) {
+        bool impossible = errno == EINVAL || errno == ENOSYS || errno == EPERM;
+        result = impossible ? OS_COLLAPSE_IMPOSSIBLE : OS_COLLAPSE_REFUSED;
+    }
+    errno = saved;
+    return result;
 }

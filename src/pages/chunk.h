@@ -81,10 +81,13 @@ struct chunk {
     bool unzeroed;         /* granules need not read as zero, even if neither dirty nor muzzy */
     bool pinned;           /* of a pinned region (hooks.h); const once base is set */
     bool torn;             /* its memory was moved here by page tables: mappings may end inside */
+    bool huge;             /* was collapsed into a huge page, and not purged since (collapse.h) */
+    uint8_t lg_patience;   /* how often to double the time until it is tried again; same */
     uint8_t tail_granules; /* BIG: granules used in the chunk after its whole chunks, 0..127 */
     uint32_t nchunks;      /* BIG: whole chunks, at least 1 */
-    size_t usable;         /* BIG: bytes the object may use */
-    struct chunk *head;    /* BIG_BODY: the object's first chunk */
+    uint32_t dense_since_ms; /* 0: it is not dense, or nobody looked yet (collapse.h) */
+    size_t usable;           /* BIG: bytes the object may use */
+    struct chunk *head;      /* BIG_BODY: the object's first chunk */
 };
 
 #define ALL_GRANULES (~(bits128)0)

@@ -8,6 +8,7 @@
 
 #include "opt/opt.h"
 #include "os/os.h"
+#include "pages/collapse.h"
 #include "pages/hooked.h"
 
 enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000, REFUSED_EPOCHS = 64 };
@@ -146,8 +147,9 @@ static size_t purge_free_chunks(struct sweep *sweep, size_t target) {
     return gone;
 }
 
-static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvictims,
-                      size_t target) {
+/* split: also from chunks that were collapsed into huge pages. */
+static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvictims, size_t target,
+                      bool split) {
     struct pages *pages = sweep->pages;
     size_t collected = 0;
     size_t n = 0;
@@ -158,9 +160,10 @@ static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvict
         struct chunk *chunk = list_entry(node, struct chunk, dirty_link);
         node = node->next;
         bits128 range = wanted_of(sweep, chunk);
-        if (range == 0) {
+        if (range == 0 || (chunk->huge && !split)) {
             continue;
         }
+        collapse_forget(chunk);
         victims[n++] = (struct victim){chunk, range, chunk->dirty & range, chunk->muzzy & range};
         collected += count_in_state(sweep, chunk, range);
         pages_hide(pages, chunk, range);
@@ -174,11 +177,16 @@ static void purge_cut_chunks(struct sweep *sweep, size_t target) {
     struct pages *pages = sweep->pages;
     struct victim victims[BATCH];
     size_t gone = 0;
+    bool split = !collapse_is_on();
     while (gone < target) {
         size_t n;
-        size_t collected = collect(sweep, victims, &n, target - gone);
-        if (n == 0) {
+        size_t collected = collect(sweep, victims, &n, target - gone, split);
+        if (n == 0 && split) {
             break;
+        }
+        if (n == 0) {
+            split = true;
+            continue;
         }
         uint64_t before = sweep->granules;
         for (size_t i = 0; i < n; i++) {

@@ -141,6 +141,9 @@ static void region_retire(struct space *space, struct region *region) {
             bitset_remove(region->free, i);
         }
     }
+    if (space->watched == region) {
+        space->watched = NULL;
+    }
     os_page_ops.release(region->reservation, region->reserved_bytes);
     atomic_fetch_sub_explicit(&space->reserved_bytes, region->reserved_bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&space->committed_bytes, region->ncommitted << LG_CHUNK,
@@ -155,7 +158,7 @@ struct space_advice space_advice;
  * its first byte. */
 static void advise_huge(uintptr_t base, size_t bytes, bool first) {
     _Atomic uint64_t *count = NULL;
-    if (opts.thp == THP_NEVER || (opts.thp == THP_DEFAULT && first)) {
+    if (opts.thp == THP_NEVER || (opts.thp != THP_ALWAYS && first)) {
         os_avoid_huge_pages((void *)base, bytes);
         count = &space_advice.against;
     } else if (opts.thp == THP_ALWAYS) {
@@ -197,6 +200,7 @@ static bool region_add(struct space *space, size_t bytes, size_t needed) {
         return false;
     }
     advise_huge(base, first, space->regions == NULL);
+    region->nplain = space->regions == NULL ? first >> LG_CHUNK : 0;
     region->base = base;
     region->ncommitted = first >> LG_CHUNK;
     region->reservation = reservation;
@@ -332,6 +336,9 @@ void region_take(struct region *region, size_t first, size_t n) {
             atomic_store_explicit(&chunk->kind, CHUNK_FREE, memory_order_relaxed);
             map_set_chunk(chunk->base, chunk);
         }
+        chunk->huge = false;
+        chunk->lg_patience = 0;
+        chunk->dense_since_ms = 0;
         struct page_owner *owner = atomic_load_explicit(&chunk->owner, memory_order_relaxed);
         if (owner != NULL) {
             park(owner, chunk, -1);

@@ -26,6 +26,7 @@ struct region {
     size_t capacity;     /* descriptors there are; const, also when the descriptor serves again */
     size_t ncommitted;   /* chunks below this are readable and writable */
     size_t nfree;        /* members of free */
+    size_t nplain;       /* chunks at the beginning that are kept from huge pages */
     size_t nusable;      /* chunks that can be used at all (see map.h on short tables) */
     uint64_t *free;      /* bitset of chunks */
     uint64_t *dirty;     /* bitset of chunks */
@@ -42,11 +43,14 @@ struct region {
 
 struct space {
     struct lock lock;
-    struct region *regions;   /* oldest first */
-    struct region *retired;   /* released ones, whose descriptors can serve again */
-    size_t next_region_bytes; /* grows with every region */
-    struct hooks hooks;       /* where regions come from, if there are any (hooked.h) */
-    _Atomic bool rearranging; /* extents are told to hooks, and must stay as they are */
+    struct region *regions;    /* oldest first */
+    struct region *retired;    /* released ones, whose descriptors can serve again */
+    size_t next_region_bytes;  /* grows with every region */
+    struct region *watched;    /* where the walk of collapse.c goes on, NULL: at the beginning */
+    size_t watched_next;       /* index there */
+    _Atomic uint64_t watch_ns; /* when */
+    struct hooks hooks;        /* where regions come from, if there are any (hooked.h) */
+    _Atomic bool rearranging;  /* extents are told to hooks, and must stay as they are */
     _Atomic size_t next_hooked_bytes;
     _Atomic size_t grow_limit; /* most bytes to ask hooks for at once, but for a larger object */
     _Atomic size_t reserved_bytes;  /* of all regions */

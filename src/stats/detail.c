@@ -59,7 +59,7 @@ static void add_slab(struct slabs_detail *of, const struct chunk *chunk) {
     size_t free = bits128_count(chunk->free);
     size_t dirty = bits128_count(chunk->dirty);
     size_t unclean = dirty + bits128_count(chunk->muzzy);
-    bool huge = opts.thp == THP_ALWAYS && space_of(chunk) == &arenas_space;
+    bool huge = chunk->huge || (opts.thp == THP_ALWAYS && space_of(chunk) == &arenas_space);
     *(huge ? &of->npageslabs_huge : &of->npageslabs_nonhuge) += 1;
     *(huge ? &of->active_bytes_huge : &of->active_bytes_nonhuge) += (CHUNK_GRANULES - free)
                                                                     << LG_GRANULE;

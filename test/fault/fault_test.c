@@ -133,6 +133,7 @@ __attribute__((constructor(101))) static void take_over(int argc, char **argv) {
         .purge = faulty_purge,
         .purge_lazy = faulty_purge_lazy,
         .move = faulty_move,
+        .collapse = real.collapse,
         .release = faulty_release,
     };
     if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {

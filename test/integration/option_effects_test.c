@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -251,6 +253,46 @@ static int part_coverage(void) {
     return 0;
 }
 
+#define OBJECT ((size_t)100)
+
+/* Objects that fill many chunks and stay; others come and go, so that time is noticed. */
+static int part_collapse(void) {
+    enum { OBJECTS = 400000, PATIENCE_S = 30 };
+    static char *objects[OBJECTS];
+    for (size_t i = 0; i < OBJECTS; i++) {
+        objects[i] = t_malloc(OBJECT);
+        EXPECT(objects[i] != NULL, "malloc");
+        memset(objects[i], (int)i & 0xff, OBJECT);
+    }
+    size_t before = read_size("ashlar.live.huge_bytes");
+    uint64_t epoch = 1;
+    time_t end = time(NULL) + PATIENCE_S;
+    size_t collapsed = 0;
+    size_t failed = 0;
+    while (collapsed + failed < 4 && time(NULL) < end) {
+        for (unsigned i = 0; i < 2000; i++) {
+            t_free(hide_pointer(t_malloc(OBJECT)));
+            t_free(hide_pointer(t_malloc(64 * KIB)));
+        }
+        EXPECT(t_mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0, "epoch");
+        collapsed = read_size("stats.arenas.0.hpa_shard.nhugifies");
+        failed = read_size("stats.arenas.0.hpa_shard.nhugify_failures");
+    }
+    for (size_t i = 0; i < OBJECTS; i++) {
+        EXPECT(objects[i][0] == (char)i && objects[i][OBJECT - 1] == (char)i, "object %zu", i);
+    }
+    printf("%s %s %s\n", collapsed != 0 ? "collapsed" : "none",
+           read_size("ashlar.live.huge_bytes") > before ? "huge" : "none",
+           failed != 0 ? "failed" : "fine");
+    return 0;
+}
+
+/* The same where the system never does it. */
+static int part_no_collapse(void) {
+    EXPECT(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0, "prctl");
+    return part_collapse();
+}
+
 /* Mappings that were advised to be huge pages. */
 static int part_metadata(void) {
     char line[512];
@@ -387,13 +429,21 @@ struct part {
 };
 
 static const struct part parts[] = {
-    {"narenas", part_narenas},   {"slots", part_slots},
-    {"sources", part_sources},   {"classes", part_classes},
-    {"pages", part_pages},       {"calloc", part_calloc},
-    {"done", part_done},         {"no-threads", part_no_threads},
-    {"thp", part_thp},           {"metadata", part_metadata},
-    {"bind", part_bind},         {"grow-limit", part_grow_limit},
+    {"narenas", part_narenas},
+    {"slots", part_slots},
+    {"sources", part_sources},
+    {"classes", part_classes},
+    {"pages", part_pages},
+    {"calloc", part_calloc},
+    {"done", part_done},
+    {"no-threads", part_no_threads},
+    {"thp", part_thp},
+    {"metadata", part_metadata},
+    {"bind", part_bind},
+    {"grow-limit", part_grow_limit},
     {"coverage", part_coverage},
+    {"collapse", part_collapse},
+    {"no-collapse", part_no_collapse},
 };
 
 static int play_part(const char *name) {
@@ -540,6 +590,31 @@ static void test_coverage(void **state) {
     expect_out("coverage", "thp:never", "none of ours, some of others\n");
 }
 
+/* By trial: Linux 6.1 and later, if there is a huge page left. */
+static bool is_collapse_there(void) {
+    enum { ADVICE_COLLAPSE = 25 };
+    char *memory = mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    memset(memory, 1, 4 * MIB);
+    bool there = madvise(memory, 4 * MIB, ADVICE_COLLAPSE) == 0;
+    munmap(memory, 4 * MIB);
+    return there;
+}
+
+static void test_collapse(void **state) {
+    (void)state;
+    if (!is_collapse_there() || stress_address_space_is_limited() || stress_is_sanitized()) {
+        return;
+    }
+    expect_out("collapse", "thp:collapse,dirty_decay_ms:100,background_thread:false",
+               "collapsed huge fine\n");
+    expect_out("collapse", "thp:collapse,dirty_decay_ms:100,background_thread:true",
+               "collapsed huge fine\n");
+    child_run("no-collapse", "thp:collapse,dirty_decay_ms:100,background_thread:false", &result);
+    assert_true(child_exited(&result, 0));
+    assert_string_equal(result.out, "none none failed\n");
+}
+
 /* What does not work but can be done without: a line, or the end. */
 static void test_warning(void **state) {
     static const char line[] = "<ashlar>: cannot start a helper thread (background_thread:true)\n";
@@ -588,7 +663,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_override),      cmocka_unit_test(test_controls_without_effect),
         cmocka_unit_test(test_large_sizes),   cmocka_unit_test(test_zeroing),
         cmocka_unit_test(test_huge_pages),    cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_xmalloc),       cmocka_unit_test(test_warning),
+        cmocka_unit_test(test_collapse),      cmocka_unit_test(test_xmalloc),
+        cmocka_unit_test(test_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
