@@ -54,6 +54,7 @@ static struct chunk *fill_chunk(struct run *runs[PIECES], bool written) {
 /* Behind what is kept from huge pages. */
 static void start(void) {
     opts.thp = THP_COLLAPSE;
+    opts.dirty_decay_ms = 10000; /* whatever the environment says */
     space = (struct space){0};
     space_init(&space);
     space.next_region_bytes = (size_t)1 << 26;
