@@ -42,8 +42,8 @@ struct ring {
 };
 
 struct worker {
-    uint64_t state; /* random numbers; never 0 */
-    uint64_t left;  /* operations still to do */
+    _Alignas(128) uint64_t state; /* random numbers; never 0; no two workers share a cache line */
+    uint64_t left;                /* operations still to do */
     unsigned index;
     struct ring *ring;      /* xmalloc: shared with the partner */
     struct object *objects; /* larson, random: NLIVE of them */
