@@ -9,6 +9,8 @@
 # Output: one line per run under a heading; at the end, on standard error, the best rate of each.
 
 set -eu
+# shellcheck source=bench/support/libraries.sh disable=SC1091
+. "$(dirname "$0")/support/libraries.sh"
 
 threads="1 2 4 8 12 16"
 operations=10000000
@@ -32,21 +34,7 @@ while getopts t:n:r:p:h option; do
 done
 shift $((OPTIND - 1))
 
-for pair in "$@"; do
-    case $pair in
-    ?*=?*) ;;
-    *) usage 2 >&2 ;;
-    esac
-    if [ ! -f "${pair#*=}" ]; then
-        echo "scaling.sh: no file ${pair#*=}" >&2
-        exit 2
-    fi
-    # The loader only warns about a library it cannot preload.
-    if LD_PRELOAD=${pair#*=} env true 2>&1 | grep -q .; then
-        echo "scaling.sh: ${pair#*=} cannot be preloaded" >&2
-        exit 2
-    fi
-done
+check_libraries "$@"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM

@@ -8,6 +8,8 @@
 #         maximum is mostly the scheduler's: compare it only where the machine is otherwise idle.
 
 set -eu
+# shellcheck source=bench/support/libraries.sh disable=SC1091
+. "$(dirname "$0")/support/libraries.sh"
 
 threads=2
 operations=3000000
@@ -29,16 +31,7 @@ while getopts t:n:r:h option; do
 done
 shift $((OPTIND - 1))
 
-for pair in "$@"; do
-    case $pair in
-    ?*=?*) ;;
-    *) usage 2 >&2 ;;
-    esac
-    if [ ! -f "${pair#*=}" ]; then
-        echo "tails.sh: no file ${pair#*=}" >&2
-        exit 2
-    fi
-done
+check_libraries "$@"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM

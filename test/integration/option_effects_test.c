@@ -3,8 +3,6 @@
  * calloc does. Each test starts this program again with options and a part to play (support/child.h).
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,10 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "integration/expect_child.h"
 #include "support/api.h"
-#include "support/child.h"
 #include "support/hide.h"
 #include "support/report.h"
 #include "support/stress.h"
@@ -30,8 +26,6 @@
 
 /* The strongest source. */
 const char *t_malloc_conf_2_conf_harder = "mutex_max_spin:77";
-
-static struct child_result result;
 
 /* ---- parts ---- */
 
@@ -423,12 +417,7 @@ static int part_grow_limit(void) {
     return 0;
 }
 
-struct part {
-    const char *name;
-    int (*play)(void);
-};
-
-static const struct part parts[] = {
+static const struct child_part parts[] = {
     {"narenas", part_narenas},
     {"slots", part_slots},
     {"sources", part_sources},
@@ -450,26 +439,10 @@ static int play_part(const char *name) {
     if (strncmp(name, "fail", 4) == 0) {
         return play_failure(name + 4);
     }
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (strcmp(parts[i].name, name) == 0) {
-            return parts[i].play();
-        }
-    }
-    return 2;
+    return child_play(parts, ARRAY_LEN(parts), name);
 }
 
 /* ---- tests ---- */
-
-static void expect_out(const char *part, const char *conf, const char *out) {
-    child_run(part, conf, &result);
-    if (!child_exited(&result, 0) || strcmp(result.out, out) != 0 || result.err[0] != '\0') {
-        print_error("part %s with %s: %s\nstdout: %s\nstderr: %s\n", part, conf,
-                    child_status_text(&result), result.out, result.err);
-    }
-    assert_true(child_exited(&result, 0));
-    assert_string_equal(result.out, out);
-    assert_string_equal(result.err, "");
-}
 
 static unsigned narenas(const char *conf) {
     child_run("narenas", conf, &result);

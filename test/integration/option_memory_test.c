@@ -5,8 +5,6 @@
  */
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,10 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "integration/expect_child.h"
 #include "support/api.h"
-#include "support/child.h"
 #include "support/hide.h"
 #include "support/report.h"
 #include "support/stress.h"
@@ -25,8 +21,6 @@
 #define KIB ((size_t)1024)
 #define MIB (KIB * KIB)
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct child_result result;
 
 /* ---- parts ---- */
 
@@ -262,12 +256,7 @@ static int part_cached(void) {
     return 0;
 }
 
-struct part {
-    const char *name;
-    int (*play)(void);
-};
-
-static const struct part parts[] = {
+static const struct child_part parts[] = {
     {"unused", part_unused},
     {"muzzy-curve", part_muzzy_curve},
     {"oversize", part_oversize},
@@ -282,27 +271,7 @@ static const struct part parts[] = {
     {"cached", part_cached},
 };
 
-static int play_part(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (strcmp(parts[i].name, name) == 0) {
-            return parts[i].play();
-        }
-    }
-    return 2;
-}
-
 /* ---- tests ---- */
-
-static void expect_out(const char *part, const char *conf, const char *out) {
-    child_run(part, conf, &result);
-    if (!child_exited(&result, 0) || strcmp(result.out, out) != 0 || result.err[0] != '\0') {
-        print_error("part %s with %s: %s\nstdout: %s\nstderr: %s\n", part, conf,
-                    child_status_text(&result), result.out, result.err);
-    }
-    assert_true(child_exited(&result, 0));
-    assert_string_equal(result.out, out);
-    assert_string_equal(result.err, "");
-}
 
 static void test_stages_of_decay(void **state) {
     (void)state;
@@ -369,7 +338,7 @@ static void test_no_caches(void **state) {
 
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
-        return play_part(argv[2]);
+        return child_play(parts, ARRAY_LEN(parts), argv[2]);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stages_of_decay),   cmocka_unit_test(test_oversize),

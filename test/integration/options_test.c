@@ -6,8 +6,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,10 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
+#include "integration/expect_child.h"
 #include "support/api.h"
-#include "support/child.h"
 #include "support/hide.h"
 #include "support/model.h"
 #include "support/pattern.h"
@@ -34,8 +30,6 @@ enum { JUNK_ALLOC = 0xa5, JUNK_FREE = 0x5a, DIRT = 0x77, STEPS = 2000 };
 
 /* The weakest source but one; harmless, and visible with confirm_conf. */
 const char *t_malloc_conf = "lg_extent_max_active_fit:5";
-
-static struct child_result result;
 
 /* ---- parts ---- */
 
@@ -212,12 +206,7 @@ static int part_decay(void) {
     return 0;
 }
 
-struct part {
-    const char *name;
-    int (*play)(void);
-};
-
-static const struct part parts[] = {
+static const struct child_part parts[] = {
     {"nothing", part_nothing},
     {"use", part_use},
     {"zero", part_zero},
@@ -231,30 +220,10 @@ static const struct part parts[] = {
     {"allocate", part_allocate},
 };
 
-static int play_part(const char *name) {
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        if (strcmp(parts[i].name, name) == 0) {
-            return parts[i].play();
-        }
-    }
-    return 2;
-}
-
 /* ---- tests ---- */
 
-static void say_result(const char *part, const char *conf) {
-    print_error("part %s with %s: %s\nstdout: %s\nstderr: %s\n", part, conf,
-                child_status_text(&result), result.out, result.err);
-}
-
 static void expect_done(const char *part, const char *conf) {
-    child_run(part, conf, &result);
-    if (!child_exited(&result, 0) || result.err[0] != '\0' || strcmp(result.out, "done\n") != 0) {
-        say_result(part, conf);
-    }
-    assert_true(child_exited(&result, 0));
-    assert_string_equal(result.err, "");
-    assert_string_equal(result.out, "done\n");
+    expect_out(part, conf, "done\n");
 }
 
 /* The part runs to its end in spite of the options, with exactly this on stderr. */
@@ -485,7 +454,7 @@ static void test_stats_interval(void **state) {
 
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], CHILD_ARGUMENT) == 0) {
-        return play_part(argv[2]);
+        return child_play(parts, ARRAY_LEN(parts), argv[2]);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_input),      cmocka_unit_test(test_unknown_key),

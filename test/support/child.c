@@ -99,6 +99,15 @@ void child_run(const char *part, const char *conf, struct child_result *result) 
     }
 }
 
+int child_play(const struct child_part *parts, size_t nparts, const char *name) {
+    for (size_t i = 0; i < nparts; i++) {
+        if (strcmp(parts[i].name, name) == 0) {
+            return parts[i].play();
+        }
+    }
+    return 2;
+}
+
 bool child_exited(const struct child_result *result, int code) {
     return WIFEXITED(result->status) && WEXITSTATUS(result->status) == code;
 }

@@ -15,6 +15,15 @@
 
 enum { CHILD_TEXT = 256 * 1024, CHILD_SECONDS = 60 };
 
+/* What a child can be told to do. */
+struct child_part {
+    const char *name;
+    int (*play)(void); /* its exit status */
+};
+
+/* Plays the part of that name; 2 if there is none. */
+int child_play(const struct child_part *parts, size_t nparts, const char *name);
+
 struct child_result {
     int status; /* as of waitpid() */
     char out[CHILD_TEXT];
