@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 from harness import allocators
+from harness import postgres
 from harness import redis
 
 WORDS = (
@@ -170,6 +171,26 @@ def start_up_row():
     return CommandRow("start-up", "a shell starts many short programs", command)
 
 
+def cold_compiler_row(source):
+    """Many short processes of some MiB each: driver, compiler and assembler."""
+    def command(quick):
+        count = 50 if quick else 500
+        if which("gcc") is None:
+            return [None]
+        return [which("sh"), "-c", f"i=0; while [ $i -lt {count} ]; do gcc -c -o small.o "
+                f"'{source}' || exit 1; i=$((i+1)); done"]
+
+    return CommandRow("compile-500", "gcc -c on a small file, 500 times", command, in_set="full",
+                      output="small.o")
+
+
+def node_row(source):
+    return CommandRow(
+        "node-json", "node parses, regroups, sorts, packs and prints records",
+        lambda quick: [which("node"), source, "node.json", "1" if quick else "3"], in_set="full",
+        make=lambda workdir, quick: write_json(f"{workdir}/node.json", 40000))
+
+
 def find(sources, threads):
     """All rows; `sources` is the folder with our scripts and inputs for them."""
     def source(name):
@@ -184,6 +205,10 @@ def find(sources, threads):
         CommandRow("python-malloc", "the same with every object from malloc",
                    lambda quick: [python, source("objects.py"), "4" if quick else "12"],
                    in_set="full", environment={"PYTHONMALLOC": "malloc"}),
+        CommandRow("python-suite", "python3: number, JSON, pickle, regular expression, text kernels",
+                   lambda quick: [python, source("kernels.py"), "1" if quick else "6"],
+                   in_set="full"),
+        node_row(source("records.js")),
         CommandRow("perl", "perl: hashes, strings, sorting",
                    lambda quick: [which("perl"), source("text.pl"), "40000" if quick else "150000"]
                    ),
@@ -192,8 +217,9 @@ def find(sources, threads):
                                   f".parameter set @n {60000 if quick else 250000}",
                                   f".read {source('load.sql')}"]),
         start_up_row(),
+        cold_compiler_row(source("small.c")),
         git_row(threads),
         certificates_row(),
         jq_row(),
     ]
-    return rows + compressor_rows() + redis.find()
+    return rows + compressor_rows() + redis.find() + postgres.find()
