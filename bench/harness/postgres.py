@@ -91,6 +91,13 @@ def children_of(pid):
         return [int(word) for word in file.read().split()]
 
 
+def check_mapped(pid, library):
+    """The loader only warns when it cannot preload, and another user may not be able to."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        if library and os.path.realpath(library) not in maps.read():
+            raise RunFailed(f"{library} is not mapped in the server")
+
+
 def pss_kib(pid):
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         return int(re.search(r"^Pss: +(\d+) kB", file.read(), re.MULTILINE).group(1))
@@ -163,18 +170,22 @@ class PostgresRow:
     def prepare(self, workdir, quick):
         """The cluster and its tables; the rows share them."""
         self.folder = os.path.join(workdir, "postgres")
-        if os.path.exists(self.folder):
+        if os.path.exists(os.path.join(self.folder, "cluster")):
             return
+        shutil.rmtree(self.folder, ignore_errors=True)
         os.mkdir(self.folder, 0o755)
         if self.user is not None:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
             os.chmod(workdir, 0o711)
+        self.make_cluster(os.path.join(workdir, "postgres.log"))
+        os.rename(os.path.join(self.folder, "run"), os.path.join(self.folder, "cluster"))
+
+    def make_cluster(self, log):
         subprocess.run(
             as_user(self.user, [program("initdb"), "-D", os.path.join(self.folder, "run"), "-U",
                                 USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
                                 "--no-instructions", "--wal-segsize=1"]),
             cwd=self.folder, env=client_environment(), stdout=subprocess.DEVNULL, check=True)
-        log = os.path.join(workdir, "postgres.log")
         with open(log, "wb") as out:
             server = subprocess.Popen(self.server_command(), cwd=self.folder, stdout=out,
                                       stderr=out, env=client_environment())
@@ -184,7 +195,6 @@ class PostgresRow:
         finally:
             server.send_signal(signal.SIGINT)
             server.wait()
-        os.rename(os.path.join(self.folder, "run"), os.path.join(self.folder, "cluster"))
 
     def preload_of(self, allocator):
         """The library, where the other user can read it."""
@@ -215,10 +225,12 @@ class PostgresRow:
         data = os.path.join(self.folder, "run")
         subprocess.run(["cp", "-a", os.path.join(self.folder, "cluster"), data], check=True)
         command = self.server_command()
-        process = runner.start(command, self.preload_of(allocator), {"LC_ALL": "C"})
+        preload = self.preload_of(allocator)
+        process = runner.start(command, preload, {"LC_ALL": "C"})
         try:
             wait_until_ready(self.folder, process)
             server = children_of(process.pid)[0]
+            check_mapped(server, preload)
             wall, rate, pss = self.drive(server, quick)
         finally:
             process.send_signal(signal.SIGINT)
