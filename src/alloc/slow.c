@@ -56,7 +56,18 @@ static inline void follow_cpu(struct thread *thread) {
     }
 }
 
-NOINLINE void *slow_malloc(unsigned class) {
+static COLD void *event(void *object, unsigned class) {
+    event_arm(this_thread, class);
+    event_poll();
+    return object;
+}
+
+NOINLINE void *slow_event(void *object, const struct cache_bin *bin) {
+    return event(object, thread_class_of(bin));
+}
+
+NOINLINE void *slow_malloc(const struct cache_bin *missed) {
+    unsigned class = thread_class_of(missed);
     struct thread *thread = thread_enter();
     if (thread == NULL) {
         return slow_no_memory();
@@ -77,7 +88,7 @@ NOINLINE void *slow_malloc(unsigned class) {
     }
     thread_count_armed(thread, sizeclasses[class].size, 0);
     if (unlikely(--bin->left < 0)) {
-        return slow_event(object, class);
+        return event(object, class);
     }
     event_tick(thread, tick); /* last, since anything may happen here */
     return object;
@@ -155,10 +166,4 @@ NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
     thread_count(thread, usable, 0);
     event_tick(thread, 1);
     return zero ? large_clear(object, usable) : object;
-}
-
-COLD void *slow_event(void *object, unsigned class) {
-    event_arm(this_thread, class);
-    event_poll();
-    return object;
 }

@@ -12,16 +12,17 @@
 #include <stddef.h>
 
 struct arena;
+struct cache_bin;
 struct thread;
 
-/* The bin of a class is empty, or must not be used. */
-void *slow_malloc(unsigned class);
+/* A bin of the calling thread is empty, or must not be used. */
+void *slow_malloc(const struct cache_bin *missed);
 /* Any request above SIZECLASS_TABLE_MAX. */
 void *slow_malloc_medium(size_t request);
 /* A request without a class. `alignment` is a power of two, 1: none. */
 void *slow_malloc_large(size_t request, size_t alignment, bool zero);
-/* The countdown of a class has ended with this allocation. */
-void *slow_event(void *object, unsigned class);
+/* The countdown of a bin has ended with this allocation. */
+void *slow_event(void *object, const struct cache_bin *bin);
 
 /* p has class 0, or its bin has no room. The public function is what reports of bad pointers name. */
 void slow_free(void *p);

@@ -2,7 +2,7 @@
  * depot.h: magazines parked between threads, one depot per arena and class.
  *
  * A thread that frees more than it allocates parks whole magazines and one that allocates more takes them,
- * newest first: 124 objects change hands for one short lock, and nobody touches them. Only threads of the
+ * newest first: up to 252 objects change hands for one short lock, and nobody touches them. Only threads of the
  * same arena share a depot: objects that lie side by side stay with the same few threads, which would
  * else write to each other's cache lines. What is parked beyond a cap leaves, oldest first: magazines
  * of another arena's objects for that arena's depot, since its threads will want them, and the others

@@ -8,6 +8,7 @@ struct pool magazine_pools[MAGAZINE_SIZES] = {
     POOL_INIT(MAGAZINE_SMALLEST << 1),
     POOL_INIT(MAGAZINE_SMALLEST << 2),
     POOL_INIT(MAGAZINE_SMALLEST << 3),
+    POOL_INIT(MAGAZINE_SMALLEST << 4),
 };
 
 static unsigned size_index_of(unsigned slots) {

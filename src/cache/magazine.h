@@ -1,7 +1,7 @@
 /*
  * magazine.h: a fixed stack of pointers to free objects of one class.
  *
- * Holds:      |links|count, capacity|NULL|slot 0|slot 1|...|    a block of 128 to 1024 bytes
+ * Holds:      |links|count, capacity|NULL|slot 0|slot 1|...|    a block of 128 to 2048 bytes
  * Invariants: the word before slot 0 is always NULL; slots below count are non-NULL.
  * A magazine is in one place at a time: loaded in a thread, its spare, parked in a depot, or free.
  * While it is loaded the thread's top pointer says how many objects it holds, and count is stale.
@@ -22,7 +22,7 @@ struct magazine {
     void *slot[];
 };
 
-enum { MAGAZINE_SIZES = 4, MAGAZINE_SMALLEST = 128 };
+enum { MAGAZINE_SIZES = 5, MAGAZINE_SMALLEST = 128 };
 
 static inline unsigned magazine_slots(unsigned size_index) {
     return (unsigned)((((size_t)MAGAZINE_SMALLEST << size_index) - sizeof(struct magazine)) /

@@ -10,7 +10,7 @@
 
 #include "heap/sizeclass.h"
 
-enum { SLOTS_MAX = 124 }; /* what the largest magazine holds */
+enum { SLOTS_MAX = 252 }; /* what the largest magazine holds */
 
 /* What a new thread has: tcache_nslots_small_min and its kind, then tcache_ncached_max. */
 void slots_by_options(uint8_t slots[NCLASSES]);

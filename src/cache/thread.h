@@ -24,8 +24,8 @@
 #include "cache/thread_event.h"
 #include "heap/arena.h"
 
-/* 24 bytes: the compiler reaches bin i with two address computations. */
-struct cache_bin {
+/* 32 bytes, so that no bin lies in two cache lines. */
+struct ALIGNED(32) cache_bin {
     void **top;    /* address of the next object to hand out, or of a NULL */
     void **limit;  /* one past the last slot that may be used */
     int32_t left;  /* requests until the next event, counted down by every malloc */
@@ -113,6 +113,11 @@ void thread_apply_slots(struct thread *thread);
 /* From here on every operation is slow. false: no memory. */
 bool thread_use_shadow(struct thread *thread);
 void thread_leave_shadow(struct thread *thread);
+
+/* The class of one of the calling thread's bins, while `active` are those. */
+static inline unsigned thread_class_of(const struct cache_bin *bin) {
+    return (unsigned)(bin - this_thread->bins);
+}
 
 /* Makes a bin miss: pops nothing, has no room. */
 void thread_load_dummy(struct thread *thread, unsigned class);

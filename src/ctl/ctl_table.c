@@ -81,7 +81,7 @@ static const struct ctl_row thread_ncached_max[] = {
     {"read_sizeclass", CTL_SIZE, RW | OWN, DO_THREAD_NCACHED_MAX, 0, CTL_HELP(
      "The most objects it caches of the size given; 0: of this size none.")},
     {"write", CTL_STRING, W | OWN, DO_THREAD_SET_NCACHED_MAX, 0, CTL_HELP(
-     "`char *`: sets that, as `from-to:count`, several with `|` between them; made even, 248 at most. "
+     "`char *`: sets that, as `from-to:count`, several with `|` between them; made even, 504 at most. "
      "`ENOENT` if it has no cache.")},
 };
 

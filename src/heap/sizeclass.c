@@ -2,8 +2,8 @@
  * sizeclass.c: the tables of sizeclass.h.
  *
  * A slab is the smallest number of granules that holds at least 8 slots and wastes little at its end
- * (2.4 % at most). A cache holds more of the small ones: 124, 60 and 28 slots fill metadata blocks of
- * 1024, 512 and 256 bytes; from 2 KiB up, some 50 to 130 KiB of objects.
+ * (2.4 % at most). A cache holds more of the small ones: 252, 124, 60 and 28 slots fill metadata
+ * blocks of 2048, 1024, 512 and 256 bytes; from 2 KiB up, some 50 to 130 KiB of objects.
  */
 #include "heap/sizeclass.h"
 
@@ -11,11 +11,11 @@
 const struct sizeclass sizeclasses[NCLASSES] = {
     /* size, inverse, slots, granules, cache slots */
     {0, 0, 0, 0, 0},
-    {8, 536870912, 2048, 1, 124},
-    {16, 268435456, 1024, 1, 124},
-    {32, 134217728, 512, 1, 124},
-    {48, 89478486, 341, 1, 124},
-    {64, 67108864, 256, 1, 124},
+    {8, 536870912, 2048, 1, 252},
+    {16, 268435456, 1024, 1, 252},
+    {32, 134217728, 512, 1, 252},
+    {48, 89478486, 341, 1, 252},
+    {64, 67108864, 256, 1, 252},
     {80, 53687092, 204, 1, 124},
     {96, 44739243, 170, 1, 124},
     {112, 38347923, 146, 1, 124},

@@ -22,7 +22,7 @@
 #define DECAY_MS_MAX INT64_C(18446744072000)
 #define SIZE_LIMIT INT64_C(0x7000000000000000)
 #define NARENAS_MAX 4094
-#define NSLOTS_MAX 248
+#define NSLOTS_MAX 504
 #define HUGE_PAGE (2 << 20)
 #define CALLOC_PURGE_MIN (32 << 20)
 
@@ -244,7 +244,7 @@ const struct opt_row opt_rows[] = {
      "Largest object in bytes that thread caches hold, rounded up to a size class."},
     {"tcache_ncached_max", OPT_RANGES, OPT_HIDDEN, FIELD(tcache_ncached_max), "", 0, 0, 0,
      "How many objects of which sizes a thread's cache holds, such as 16-64:100|1024-32768:0; "
-     "even numbers up to 248. Other sizes stay as the options tcache_nslots_* say."},
+     "even numbers up to 504. Other sizes stay as the options tcache_nslots_* say."},
     {"tcache_nslots_large", OPT_UNSIGNED, OPT_CLIP | OPT_RAISE, FIELD(tcache_nslots_large), "default", 1,
      NSLOTS_MAX, 0,
      "Objects of 16 to 32 KiB that a cache holds of each class, made even; by default 8 or 16."},

@@ -58,7 +58,7 @@ static bool get_without_memory(void *context) {
     while (meta_alloc(64) != NULL) {
     }
     for (unsigned n = 0; n < 1000000; n++) {
-        if (magazine_get(100) == NULL) {
+        if (magazine_get(200) == NULL) {
             return magazine_pools[MAGAZINE_SIZES - 1].nfree == 0;
         }
     }

@@ -733,7 +733,7 @@ static void check_ranges(void) {
     assert_true(opts.junk <= JUNK_BOTH);
     assert_true(opts.mutex_max_spin >= -1 && opts.stats_interval >= -1);
     assert_true(opts.max_background_threads >= 1 && opts.max_background_threads <= 4);
-    assert_true(opts.tcache_nslots_small_min >= 1 && opts.tcache_nslots_small_max <= 248);
+    assert_true(opts.tcache_nslots_small_min >= 1 && opts.tcache_nslots_small_max <= 504);
     assert_true(opts.lg_tcache_nslots_mul >= -16 && opts.lg_tcache_nslots_mul <= 16);
     assert_true(opts.thp <= THP_NEVER && opts.metadata_thp <= METADATA_THP_ALWAYS);
     assert_true(strlen(opts.stats_print_opts) <= strlen("Jogmdablxeh"));

@@ -256,7 +256,7 @@ static void test_defaults(void **state) {
     assert_int_equal(set.oversize_threshold, 0);
     assert_int_equal(set.lg_tcache_nslots_mul, 1);
     assert_int_equal(set.tcache_nslots_small_min, 16);
-    assert_int_equal(set.tcache_nslots_small_max, 248);
+    assert_int_equal(set.tcache_nslots_small_max, 504);
     assert_int_equal(set.tcache_nslots_large, 0);
     assert_int_equal(set.tcache_ncached_max.length, 0);
     assert_int_equal(set.thp, THP_DEFAULT);
