@@ -46,17 +46,20 @@ check_libraries "$@"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The runs in the background end with the script.
-trap 'trap - INT TERM; kill $(jobs -p) 2>/dev/null; exit 1' INT TERM
+# What runs ends with the script.
+started=
+trap 'kill $started 2>/dev/null; exit 1' INT TERM
 "${CC:-gcc}" -O2 -std=gnu11 -Wall -Wextra -fno-builtin-malloc -fno-builtin-free -pthread \
     -o "$work/churn" "$(dirname "$0")/churn.c" -lm
 if [ -n "$folder" ]; then
     mkdir -p "$folder"
 fi
 
-# run NAME LIBRARY: one run, its line in a file of its own.
+# run NAME LIBRARY: one run in place of this shell, its line in a file of its own.
 run() {
-    LD_PRELOAD=${2:+$(readlink -f "$2")} "$work/churn" "$threads" "$seconds" "$operations" \
+    LD_PRELOAD=${2:+$(readlink -f "$2")}
+    export LD_PRELOAD
+    exec "$work/churn" "$threads" "$seconds" "$operations" \
         ${folder:+"$folder/$1-$repeat.csv"} >"$work/$1.line"
 }
 
@@ -71,11 +74,11 @@ repeat=1
 while [ "$repeat" -le "$repeats" ]; do
     started=
     for pair in system= "$@"; do
-        if [ -n "$together" ]; then
-            run "${pair%%=*}" "${pair#*=}" &
-            started="$started $!"
-        else
-            run "${pair%%=*}" "${pair#*=}"
+        run "${pair%%=*}" "${pair#*=}" &
+        started="$started $!"
+        if [ -z "$together" ]; then
+            wait "$!"
+            started=
             finish "${pair%%=*}"
         fi
     done
