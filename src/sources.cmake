@@ -8,7 +8,7 @@ set(ASHLAR_SOURCES_PAGES
     pages/map.c pages/chunk.c pages/hooks.c pages/hooked.c pages/region.c pages/fill.c pages/decay.c pages/pages.c pages/purge.c
     pages/collapse.c)
 set(ASHLAR_SOURCES_HEAP
-    heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/large.c heap/reset.c heap/utilization.c
+    heap/sizeclass.c heap/slab.c heap/bin.c heap/arena.c heap/scavenge.c heap/large.c heap/reset.c heap/utilization.c
     heap/arenas.c)
 set(ASHLAR_SOURCES_CACHE
     cache/magazine.c cache/large_cache.c cache/depot.c cache/thread.c cache/background.c cache/event.c cache/exchange.c

@@ -12,6 +12,7 @@
 
 #include "cache/event.h"
 #include "heap/arenas.h"
+#include "heap/scavenge.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
 #include "os/os.h"
@@ -108,13 +109,19 @@ static bool serves(unsigned k, const struct arena *arena) {
     return n != 0 && arena->index % n == k;
 }
 
-/* Returns when there will be more to do; UINT64_MAX: not before memory becomes unused. */
+/* Returns when there will be more to do; UINT64_MAX: not before memory becomes unused, or slabs change. */
 static uint64_t work(unsigned k, uint64_t now_ns) {
     uint64_t due = UINT64_MAX;
+    unsigned effort = SCAVENGE_EFFORT_HELPER;
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        if (serves(k, arena) && decaying(&arena->pages) > 0) {
-            uint64_t next = purge_decay_now(&arena->pages, now_ns);
+        if (!serves(k, arena)) {
+            continue;
+        }
+        uint64_t next = scavenge_decayed(arena, now_ns, &effort);
+        due = next < due ? next : due;
+        if (decaying(&arena->pages) > 0) {
+            next = purge_decay_now(&arena->pages, now_ns);
             due = next < due ? next : due;
         }
     }
@@ -124,7 +131,8 @@ static uint64_t work(unsigned k, uint64_t now_ns) {
 static bool is_work_left(unsigned k) {
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        if (serves(k, arena) && decaying(&arena->pages) > BACKGROUND_WAKE_GRANULES) {
+        if (serves(k, arena) &&
+            (decaying(&arena->pages) > BACKGROUND_WAKE_GRANULES || scavenge_is_wanted(arena))) {
             return true;
         }
     }
@@ -303,7 +311,7 @@ static bool is_much_unused(void) {
     size_t unused = 0;
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        unused += decaying(&arena->pages);
+        unused += decaying(&arena->pages) + (scavenge_slack(arena) >> LG_GRANULE);
     }
     return unused > BACKGROUND_START_GRANULES;
 }

@@ -6,7 +6,8 @@
  * background_thread:true   from the start: one at first, up to max_background_threads as arenas appear.
  * background_thread:false  none: threads give memory back by the way (event.h), idle ones do not.
  * While helpers run, other threads leave decay to them. A helper sleeps until there is something to do
- * on its arenas' decay curves; when they are clean it sleeps until purge_alarm wakes it.
+ * on its arenas' decay curves or inside their slabs (scavenge.h); when nothing is, it sleeps until
+ * purge_alarm or, while slabs change, housekeeping wakes it.
  * No helper survives a fork; in the child `true` has become `false`, and `auto` begins anew.
  * Locks: background_lock guards starting and stopping, and is held while a thread is created: that may
  * allocate, and then finds the lock taken and lets it be.

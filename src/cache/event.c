@@ -8,6 +8,7 @@
 #include "cache/background.h"
 #include "cache/depot.h"
 #include "heap/arenas.h"
+#include "heap/scavenge.h"
 #include "os/os.h"
 #include "pages/collapse.h"
 
@@ -65,6 +66,9 @@ void event_trim_if_due(uint64_t now_ns) {
         depots_trim(arena, false);
         arena_trim(arena, false);
         purge_after_free(&arena->pages); /* the caches' runs */
+        if (background_is_active() && scavenge_is_wanted(arena)) {
+            background_notice(&arena->pages, false);
+        }
     }
     background_look(now_ns);
 }
@@ -117,6 +121,7 @@ void event_trim_all(void) {
         depots_trim(arena, true);
         arena_trim(arena, true);
         if (waits) {
+            scavenge_all(arena);
             purge_all(&arena->pages);
         } else {
             purge_dirty(&arena->pages);

@@ -283,8 +283,8 @@ static const struct ctl_row stats[] = {
     {"metadata_thp", CTL_SIZE, R, DO_FIELD, PROCESS(metadata_thp), CTL_HELP(
      "Huge pages asked for metadata.")},
     {"resident", CTL_SIZE, R, DO_FIELD, PROCESS(resident), CTL_HELP(
-     "Bytes that can be in memory at most: active + dirty + pinned + metadata. Muzzy ones, which the "
-     "system may take at any moment, do not count.")},
+     "Bytes that can be in memory at most: active + dirty + pinned + metadata, less what was given back "
+     "inside slabs (ashlar.stats.absent). Muzzy ones, which the system may take at any moment, do not count.")},
     {"mapped", CTL_SIZE, R, DO_FIELD, PROCESS(mapped), CTL_HELP(
      "Active + dirty + muzzy + pinned + metadata.")},
     {"retained", CTL_SIZE, R, DO_FIELD, PROCESS(retained), CTL_HELP(
@@ -371,7 +371,7 @@ static const struct ctl_row stats_arenas[] = {
     {"extent_avail", CTL_SIZE, R, DO_FIELD, ARENA(extent_avail), CTL_HELP(
      "Blocks of run descriptors that are spare (a number); all arenas share them, so arena 0 has them.")},
     {"dirty_npurge", CTL_U64, R, DO_FIELD, ARENA(dirty.npurge), CTL_HELP(
-     "Passes that purged dirty pages.")},
+     "Passes that purged dirty pages, or unused ones inside slabs.")},
     {"dirty_nmadvise", CTL_U64, R, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
      "System calls in them.")},
     {"dirty_purged", CTL_U64, R | PAGES, DO_FIELD, ARENA(dirty.purged_bytes), CTL_HELP("Pages purged in them.")},
@@ -395,7 +395,8 @@ static const struct ctl_row stats_arenas[] = {
     {"tcache_stashed_bytes", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(tcache_stashed_bytes), CTL_HELP(
      "Of them, bytes kept back to find uses after free: that is not built, so there are none.")},
     {"resident", CTL_SIZE, R, DO_FIELD, ARENA(resident), CTL_HELP(
-     "Bytes that can be in memory at most: active + dirty + pinned + base + internal.")},
+     "Bytes that can be in memory at most: active + dirty + pinned + base + internal, less what was given "
+     "back inside slabs.")},
     {"abandoned_vm", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(abandoned_vm), CTL_HELP(
      "Bytes of address space that the system did not take back when it should; they count for arena 0.")},
     {"hpa_sec_bytes", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_bytes), CTL_HELP(
@@ -519,7 +520,7 @@ static const struct ctl_row stats_hpa[] = {
     {"ndirty", CTL_SIZE, R | EXPERIMENTAL | PAGES, DO_FIELD, ARENA(cut_dirty_bytes), CTL_HELP(
      "Unused dirty pages in them.")},
     {"npurge_passes", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.npurge), CTL_HELP(
-     "Passes that purged dirty pages.")},
+     "Passes that purged dirty pages, or unused ones inside slabs.")},
     {"npurges", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(dirty.nmadvise), CTL_HELP(
      "Ranges purged in them.")},
     {"nhugifies", CTL_U64, R | EXPERIMENTAL, DO_FIELD, ARENA(nhugifies), CTL_HELP(
@@ -586,6 +587,9 @@ static const struct ctl_row ours[] = {
 static const struct ctl_row ours_stats[] = {
     {"cached", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(cached), CTL_HELP(
      "Bytes of free objects and runs in all caches, at the last epoch.")},
+    {"absent", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(absent), CTL_HELP(
+     "Bytes of pages inside slabs that were given back to the system and not used since: a part of "
+     "stats.active, but not of stats.resident.")},
     {"reserved", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(reserved), CTL_HELP(
      "Bytes of address space, used or not.")},
     {"nthreads", CTL_UNSIGNED, R | CTL_OURS, DO_FIELD, PROCESS(nthreads), CTL_HELP(
@@ -601,6 +605,8 @@ static const struct ctl_row ours_live[] = {
      "stats.resident of this moment.")},
     {"cached", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(cached), CTL_HELP(
      "ashlar.stats.cached of this moment.")},
+    {"absent", CTL_SIZE, R | CTL_OURS, DO_LIVE_FIELD, PROCESS(absent), CTL_HELP(
+     "ashlar.stats.absent of this moment.")},
     {"huge_bytes", CTL_SIZE, R | CTL_OURS | CTL_UNLOCKED, DO_HUGE_BYTES, 0, CTL_HELP(
      "Bytes of the program's memory that the kernel backs with huge pages, by its own accounting "
      "(AnonHugePages in /proc/self/smaps). The kernel walks all page tables for it: about a millisecond "

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/upcall.h"
+#include "heap/scavenge.h"
 #include "opt/opt.h"
 #include "os/fatal.h"
 
@@ -78,6 +79,9 @@ ssize_t arena_decay_ms(const struct arena *arena, enum page_state state) {
 
 bool arena_set_decay_ms(struct arena *arena, enum page_state state, ssize_t ms) {
     bool done = purge_set_decay_ms(&arena->pages, state, ms, os_coarse_clock_ns());
+    if (done && state == PAGES_DIRTY) {
+        scavenge_restart(arena);
+    }
     upcalls.unused(&arena->pages, true);
     return done;
 }
@@ -99,11 +103,14 @@ bool arena_set_default_decay_ms(enum page_state state, ssize_t ms) {
 }
 
 void arena_decay_now(struct arena *arena) {
+    unsigned effort = UINT32_MAX;
+    scavenge_decayed(arena, os_coarse_clock_ns(), &effort);
     purge_decay_now(&arena->pages, os_coarse_clock_ns());
 }
 
 void arena_purge_now(struct arena *arena) {
     arena_trim(arena, true);
+    scavenge_all(arena);
     purge_all(&arena->pages);
 }
 
@@ -112,7 +119,7 @@ size_t arena_class_bytes(const struct arena *arena, unsigned class) {
     return gauge_read(&arena->bins[class].nslabs) * slab_bytes;
 }
 
-static void destroy_slabs(struct arena *arena, struct run *const *slabs, unsigned n) {
+void arena_destroy_slabs(struct arena *arena, struct run *const *slabs, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         slab_destroy(&arena->pages, slabs[i]);
     }
@@ -200,7 +207,7 @@ static unsigned drain_arena(struct arena *arena, unsigned class, struct returnin
     counter_add(&bin->nflushes, 1);
     unsigned nsurplus = bin_surplus_locked(bin, class, false, surplus);
     lock_release(&bin->lock);
-    destroy_slabs(arena, surplus, nsurplus);
+    arena_destroy_slabs(arena, surplus, nsurplus);
     return others;
 }
 
@@ -223,7 +230,7 @@ void arena_drop_slab(struct arena *arena, struct run *slab) {
     lock_acquire(&bin->lock);
     bin_remove_locked(bin, slab);
     lock_release(&bin->lock);
-    destroy_slabs(arena, &slab, 1);
+    arena_destroy_slabs(arena, &slab, 1);
 }
 
 static void trim(struct arena *arena, bool all) {
@@ -235,7 +242,7 @@ static void trim(struct arena *arena, bool all) {
             lock_acquire(&bin->lock);
             n = bin_surplus_locked(bin, class, all, surplus);
             lock_release(&bin->lock);
-            destroy_slabs(arena, surplus, n);
+            arena_destroy_slabs(arena, surplus, n);
         } while (n == BIN_MAX_RELEASED);
     }
 }

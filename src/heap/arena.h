@@ -21,6 +21,16 @@ struct depot {
     _Atomic size_t parked; /* = nobjects, to be read without the lock */
 } ALIGNED(CACHE_LINE);
 
+/* Where the walk through the slabs is (scavenge.h); guarded by the pages' purge_lock. */
+struct scavenger {
+    _Atomic uint64_t next_ns; /* when to go on; 0: nobody has looked yet; anybody may read it */
+    uint64_t begun_ns;        /* when the pass began */
+    uint64_t changes;         /* of the bin, when the walk came to it */
+    unsigned class;           /* 0: no pass is under way */
+    unsigned list;
+    bool pending; /* the bin has slabs that may be quiet next time */
+};
+
 struct arena {
     struct pages pages;
     struct space own;  /* address space from extent hooks, once there are any */
@@ -34,6 +44,7 @@ struct arena {
     /* Requests of an automatic arena's threads from this size on are served by arenas_oversize();
      * 0: none. */
     _Atomic size_t oversize_threshold;
+    struct scavenger scavenger;
     /* Requests per class that no living thread counts: of exited threads, and without a cache. */
     _Atomic uint64_t merged_requests[NCLASSES];
     struct bin bins[NCLASSES]; /* bins[0] is unused */
@@ -50,7 +61,8 @@ bool arena_set_decay_ms(struct arena *arena, enum page_state state, ssize_t ms);
 ssize_t arena_default_decay_ms(enum page_state state);
 bool arena_set_default_decay_ms(enum page_state state, ssize_t ms);
 
-/* Decay now; everything unused goes now, with slabs that are all free. Both wait for another purger. */
+/* Decay now; everything unused goes now, with slabs that are all free and unused pages in others. Both wait
+ * for another purger. */
 void arena_decay_now(struct arena *arena);
 void arena_purge_now(struct arena *arena);
 
@@ -74,6 +86,9 @@ unsigned arena_fill(struct arena *arena, unsigned class, void **slots, unsigned 
 /* Objects of one class go home, each to its own arena. A pointer that is no object of that class, or
  * one that is free already, is reported and ends the process. */
 void arena_drain(unsigned class, void *const *slots, unsigned n);
+
+/* Slabs that are in no bin any more go back to the pages. */
+void arena_destroy_slabs(struct arena *arena, struct run *const *slabs, unsigned n);
 
 /* A slab goes back to the pages, whatever it holds. */
 void arena_drop_slab(struct arena *arena, struct run *slab);

@@ -5,6 +5,7 @@
 
 #include "base/fmt.h"
 #include "heap/reset.h"
+#include "heap/scavenge.h"
 #include "meta/meta.h"
 #include "opt/opt.h"
 #include "os/cpus.h"
@@ -340,8 +341,10 @@ void arenas_rebind(struct arena *arena) {
 
 void arenas_decay(uint64_t now_ns) {
     struct arena *arena;
+    unsigned effort = SCAVENGE_EFFORT;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         purge_decayed(&arena->pages, now_ns);
+        scavenge_decayed(arena, now_ns, &effort);
     }
 }
 
@@ -355,18 +358,20 @@ void arenas_sum_spaces(size_t *reserved, size_t *committed) {
     }
 }
 
-static uint64_t returned_granules(const struct arena *arena) {
-    return counter_read(&arena->pages.purged[PAGES_DIRTY].returned) +
-           counter_read(&arena->pages.purged[PAGES_MUZZY].returned);
+static uint64_t returned_bytes(const struct arena *arena) {
+    const struct purge_counters *purged = arena->pages.purged;
+    uint64_t granules =
+        counter_read(&purged[PAGES_DIRTY].returned) + counter_read(&purged[PAGES_MUZZY].returned);
+    return (granules << LG_GRANULE) + counter_read(&purged[PAGES_DIRTY].slab_bytes);
 }
 
 uint64_t arenas_returned_bytes(void) {
     const struct arena *arena = arenas_destroyed();
-    uint64_t granules = arena != NULL ? returned_granules(arena) : 0;
+    uint64_t bytes = arena != NULL ? returned_bytes(arena) : 0;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        granules += returned_granules(arena);
+        bytes += returned_bytes(arena);
     }
-    return granules << LG_GRANULE;
+    return bytes;
 }
 
 void arenas_check(void) {

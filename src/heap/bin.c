@@ -8,6 +8,7 @@
 enum {
     NOT_LISTED = 0xff,      /* run->fullness of a full slab */
     ALL_FREE = 0xfe,        /* of a slab in `empty` */
+    HIDDEN = 0xfd,          /* of one whose pages are being given back */
     WAKE_SLOTS = 16,        /* a full slab is listed again with this many free, or nslots / 8 */
     KEPT_BYTES = 128 << 10, /* of slabs that are all free, but at least one slab */
     KEPT_PART = 8,          /* and at most one in so many of the bin's slabs */
@@ -29,10 +30,14 @@ static unsigned fullness_of(const struct run *slab) {
     return fullness < BIN_LISTS ? fullness : BIN_LISTS - 1;
 }
 
+/* A walk that has come to the slab goes on after it. What comes to a list's front is behind the walk. */
 static void unlist(struct bin *bin, struct run *slab) {
     if (slab->fullness == NOT_LISTED) {
         gauge_add(&bin->nfull, -1);
         return;
+    }
+    if (unlikely(bin->cursor == &slab->link)) {
+        bin->cursor = slab->link.next;
     }
     list_remove(&slab->link);
     if (slab->fullness == ALL_FREE) {
@@ -68,7 +73,12 @@ unsigned bin_take_locked(struct bin *bin, void **end, unsigned want) {
     unsigned taken = 0;
     struct run *slab;
     while (taken < want && (slab = bin_next_locked(bin)) != NULL) {
-        taken += slab_take(slab, end - taken, want - taken);
+        void **top = end - taken;
+        unsigned n = slab_take(slab, top, want - taken);
+        taken += n;
+        if (unlikely(slab->rest != 0)) {
+            gauge_add(&bin->absent, -(ptrdiff_t)slab_wake(slab, top[-1], *(top - n)));
+        }
         unsigned fullness = slab->nfree == 0 ? NOT_LISTED : fullness_of(slab);
         if (fullness != slab->fullness) {
             counter_add(&bin->nopened, slab->fullness == ALL_FREE);
@@ -95,12 +105,46 @@ bool bin_put_locked(struct bin *bin, struct run *slab, unsigned slot) {
     if (fullness != slab->fullness) {
         unsigned wake = sizeclasses[slab->class].nslots / 8u;
         wake = wake > WAKE_SLOTS ? WAKE_SLOTS : wake;
-        if (slab->fullness != NOT_LISTED || slab->nfree >= wake) {
+        if (slab->fullness < BIN_LISTS || (slab->fullness == NOT_LISTED && slab->nfree >= wake)) {
             unlist(bin, slab);
             enlist(bin, slab, fullness);
         }
     }
     return true;
+}
+
+/* A slab leaves for good. */
+static void leave(struct bin *bin, struct run *slab) {
+    unlist(bin, slab);
+    gauge_add(&bin->nslabs, -1);
+    gauge_add(&bin->absent, -(ptrdiff_t)slab_forget_absent(slab));
+}
+
+void bin_hide_locked(struct bin *bin, struct run *slab) {
+    lock_assert_held(&bin->lock);
+    unlist(bin, slab);
+    slab->fullness = HIDDEN;
+    gauge_add(&bin->nhidden, 1);
+}
+
+void bin_show_locked(struct bin *bin, struct run *slab) {
+    lock_assert_held(&bin->lock);
+    ASSERT(slab->fullness == HIDDEN);
+    gauge_add(&bin->nhidden, -1);
+    unsigned fullness = fullness_of(slab);
+    enlist(bin, slab, fullness);
+    if ((slab->rest & REST_DONE) != 0) {
+        list_remove(&slab->link);
+        list_push_back(bin_list(bin, fullness == ALL_FREE ? BIN_LISTS : fullness), &slab->link);
+    }
+}
+
+unsigned bin_list_most_free(unsigned class, unsigned i) {
+    unsigned nslots = sizeclasses[class].nslots;
+    if (i >= BIN_LISTS) {
+        return nslots;
+    }
+    return i > lg_floor(nslots) ? 0 : (2u << (lg_floor(nslots) - i)) - 1;
 }
 
 unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
@@ -113,8 +157,7 @@ unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
     unsigned n = 0;
     while (bin->nempty > keep && n < BIN_MAX_RELEASED) {
         struct run *slab = list_entry(bin->empty.prev, struct run, link); /* longest unused */
-        unlist(bin, slab);
-        gauge_add(&bin->nslabs, -1);
+        leave(bin, slab);
         released[n++] = slab;
     }
     return n;
@@ -124,14 +167,14 @@ void bin_remove_locked(struct bin *bin, struct run *slab) {
     lock_assert_held(&bin->lock);
     unsigned nslots = sizeclasses[slab->class].nslots;
     counter_add(&bin->ndalloc, nslots - slab->nfree);
-    unlist(bin, slab);
-    gauge_add(&bin->nslabs, -1);
+    leave(bin, slab);
     slab->nfree = (uint16_t)nslots;
 }
 
 void bin_check(struct bin *bin, unsigned class) {
     lock_acquire(&bin->lock);
     size_t listed = 0;
+    size_t absent = 0;
     for (unsigned i = 0; i <= BIN_LISTS; i++) {
         struct list *head = i < BIN_LISTS ? &bin->partial[i] : &bin->empty;
         CHECK(i == BIN_LISTS || list_is_empty(head) == !(bin->nonempty >> i & 1));
@@ -140,9 +183,11 @@ void bin_check(struct bin *bin, unsigned class) {
             CHECK(slab->class == class && slab->nfree > 0);
             CHECK(slab->fullness == (i < BIN_LISTS ? i : ALL_FREE));
             slab_check(slab);
+            absent += (size_t)__builtin_popcountll(slab_absent(slab)) << LG_SLAB_UNIT;
             listed++;
         }
     }
-    CHECK(listed + bin->nfull == bin->nslabs);
+    CHECK(listed + bin->nfull + bin->nhidden == bin->nslabs);
+    CHECK(absent == bin->absent || bin->nhidden != 0);
     lock_release(&bin->lock);
 }

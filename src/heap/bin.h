@@ -19,6 +19,7 @@ struct bin {
     uint32_t nempty;                /* slabs in `empty` */
     struct list partial[BIN_LISTS]; /* 0: more than half is free .. 7: nearly full */
     struct list empty;              /* all slots free */
+    struct list *cursor;            /* the next slab of a walk through a list; NULL: none is */
     /* Counters: written under the lock, read without. */
     _Atomic uint64_t nmalloc;  /* slots handed out */
     _Atomic uint64_t ndalloc;  /* slots that came back */
@@ -27,7 +28,10 @@ struct bin {
     _Atomic uint64_t ncreated; /* slabs created */
     _Atomic uint64_t nopened;  /* times a slab that was all free began to serve */
     _Atomic size_t nslabs;     /* slabs now */
-    _Atomic size_t nfull;      /* slabs in no list */
+    _Atomic size_t nfull;      /* slabs in no list, but for the next */
+    _Atomic size_t nhidden;    /* slabs of which pages are being given back */
+    _Atomic size_t absent;     /* bytes of slabs that were given back, and not used since */
+    _Atomic uint64_t walked; /* bin_changes() when all was walked through; written by scavenge.c */
 } ALIGNED(CACHE_LINE);
 
 /* *bin must be all zero. */
@@ -47,6 +51,25 @@ unsigned bin_surplus_locked(struct bin *bin, unsigned class, bool all,
                             struct run *released[BIN_MAX_RELEASED]);
 /* Takes out a slab, whatever it holds, for good: its objects are forgotten. */
 void bin_remove_locked(struct bin *bin, struct run *slab);
+
+/* A slab leaves its list until it is shown again: nobody takes slots of it meanwhile, but they come back as
+ * ever. One that changed meanwhile comes to the front of a list, as any that changes its list does, others
+ * to the end. */
+void bin_hide_locked(struct bin *bin, struct run *slab);
+void bin_show_locked(struct bin *bin, struct run *slab);
+
+/* List i of partly full slabs, or (BIN_LISTS) that of empty ones. */
+static inline struct list *bin_list(struct bin *bin, unsigned i) {
+    return i < BIN_LISTS ? &bin->partial[i] : &bin->empty;
+}
+
+/* The most free slots that a slab in that list can have; 0: it never has any. */
+unsigned bin_list_most_free(unsigned class, unsigned i);
+
+/* Another number whenever slots came or went. Any thread. */
+static inline uint64_t bin_changes(const struct bin *bin) {
+    return counter_read(&bin->nfills) + counter_read(&bin->nflushes);
+}
 
 void bin_check(struct bin *bin, unsigned class);
 

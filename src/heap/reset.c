@@ -135,6 +135,7 @@ static void move_pages(struct pages *from, struct pages *to) {
         move(&from->purged[state].calls, &to->purged[state].calls);
         move(&from->purged[state].granules, &to->purged[state].granules);
         move(&from->purged[state].returned, &to->purged[state].returned);
+        move(&from->purged[state].slab_bytes, &to->purged[state].slab_bytes);
     }
     move_lock(&from->lock, &to->lock);
     lock_release(&from->lock);

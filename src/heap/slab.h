@@ -4,7 +4,9 @@
  * Holds:      |slot 0|slot 1|...|slot n-1|slack|    which slots are free is kept in the run's
  *             descriptor, or for more than 256 slots in a block of its own: never in the slots.
  * Invariants: the number of set bits equals run->nfree <= nslots; no bit at or above nslots is set;
- *             words before run->hint are zero.
+ *             words before run->hint are zero;
+ *             a unit (4 KiB) that is absent, so given back to the system and not used since, holds no byte of
+ *             a slot that is taken. Units are noted in `rest` of the descriptors of all granules.
  * Locks:      callers hold the bin's lock, but for slab_create, slab_destroy and slab_slot_of.
  */
 #ifndef ASHLAR_HEAP_SLAB_H
@@ -30,6 +32,25 @@ unsigned slab_take(struct run *slab, void **end, unsigned want);
 
 /* Marks a slot free. false: it was free already. */
 bool slab_put(struct run *slab, unsigned slot);
+
+/* run->rest. All zero of a slab that changed lately and is wholly in memory. */
+enum {
+    REST_ABSENT = 0x0f, /* of this granule: its units that are absent */
+    REST_HOLES = 0x10,  /* of the first granule: some units of the slab are absent */
+    REST_QUIET = 0x20,  /* same: no slot came or went since scavenge.c looked at the slab */
+    REST_DONE = 0x40,   /* same: nor since it decided what to give back */
+};
+enum { LG_SLAB_UNIT = 12 };
+
+/* Units of pages of that size that hold nothing but free slots. Bit i stands for unit i of the slab. */
+uint64_t slab_unused_units(const struct run *slab, size_t page_size);
+/* Units that are absent; more of them; none any more. The last two return bytes. */
+uint64_t slab_absent(const struct run *slab);
+size_t slab_add_absent(struct run *slab, uint64_t units);
+size_t slab_forget_absent(struct run *slab);
+/* A slab whose `rest` was not zero changed: slots from `first` to `last` have just been taken, and no slot
+ * between them is free. Returns how many absent bytes come back. */
+size_t slab_wake(struct run *slab, const void *first, const void *last);
 
 /* The slot that begins at p, or NO_SLOT when none does. */
 static inline unsigned slab_slot_of(const struct run *slab, const void *p) {

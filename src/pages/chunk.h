@@ -38,7 +38,9 @@ struct run {
                             class for statistics (lextent.h) */
     uint8_t fullness;    /* RUN_SLAB: which list holds it; guarded by the bin's lock */
     uint16_t nfree;      /* RUN_SLAB: free slots; guarded by the bin's lock */
-    uint16_t hint;       /* RUN_SLAB: no free slot in words before this one; same guard */
+    uint8_t hint;        /* RUN_SLAB: no free slot in words before this one; same guard */
+    uint8_t rest;        /* of each granule of a slab: what was given back of it, and whether the
+                            slab is quiet (heap/slab.h); same guard */
     union {
         uint64_t free_slots[4];    /* RUN_SLAB up to 256 slots: a set bit is a free slot */
         uint64_t *more_free_slots; /* RUN_SLAB of more slots: the same, elsewhere */
@@ -85,9 +87,10 @@ struct chunk {
     uint8_t lg_patience;   /* how often to double the time until it is tried again; same */
     uint8_t tail_granules; /* BIG: granules used in the chunk after its whole chunks, 0..127 */
     uint32_t nchunks;      /* BIG: whole chunks, at least 1 */
-    uint32_t dense_since_ms; /* 0: it is not dense, or nobody looked yet (collapse.h) */
-    size_t usable;           /* BIG: bytes the object may use */
-    struct chunk *head;      /* BIG_BODY: the object's first chunk */
+    uint32_t dense_since_ms;  /* 0: it is not dense, or nobody looked yet (collapse.h) */
+    size_t usable;            /* BIG: bytes the object may use */
+    struct chunk *head;       /* BIG_BODY: the object's first chunk */
+    _Atomic uint32_t nabsent; /* CUT: units of its slabs that were given back (heap/slab.h) */
 };
 
 #define ALL_GRANULES (~(bits128)0)

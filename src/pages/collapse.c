@@ -73,7 +73,8 @@ static bool walk_is_over(struct space *space) {
 static bool is_dense(const struct chunk *chunk) {
     unsigned kind = atomic_load_explicit(&chunk->kind, memory_order_relaxed);
     return is_whole(kind) || (kind == CHUNK_CUT && (chunk->free & ~chunk->dirty) == 0 &&
-                              bits128_count(chunk->free) <= COLLAPSE_FREE);
+                              bits128_count(chunk->free) <= COLLAPSE_FREE &&
+                              atomic_load_explicit(&chunk->nabsent, memory_order_relaxed) == 0);
 }
 
 static uint32_t patience_ms(const struct pages *pages, const struct chunk *chunk) {

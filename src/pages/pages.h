@@ -43,10 +43,11 @@ struct large_tally {
 
 /* Since the start; written by whoever purges, read by anyone. */
 struct purge_counters {
-    _Atomic uint64_t sweeps;   /* passes that purged something */
-    _Atomic uint64_t calls;    /* madvise calls */
-    _Atomic uint64_t granules; /* granules purged */
-    _Atomic uint64_t returned; /* of them, given back for good: not lazily */
+    _Atomic uint64_t sweeps;     /* passes that purged something */
+    _Atomic uint64_t calls;      /* madvise calls */
+    _Atomic uint64_t granules;   /* granules purged */
+    _Atomic uint64_t returned;   /* of them, given back for good: not lazily */
+    _Atomic uint64_t slab_bytes; /* given back from inside slabs (heap/scavenge.h) */
 };
 
 struct pages {

@@ -25,6 +25,8 @@ static const struct family of_process[] = {
     {"ashlar_active_bytes", "stats.active", GAUGE, BYTES, "Pages that hold objects."},
     {"ashlar_metadata_bytes", "stats.metadata", GAUGE, BYTES, "The allocator's own data."},
     {"ashlar_resident_bytes", "stats.resident", GAUGE, BYTES, "What may be in memory, at most."},
+    {"ashlar_absent_bytes", "ashlar.stats.absent", GAUGE, BYTES,
+     "Of active pages, given back inside slabs."},
     {"ashlar_mapped_bytes", "stats.mapped", GAUGE, BYTES, "Address space in use."},
     {"ashlar_retained_bytes", "stats.retained", GAUGE, BYTES, "Address space kept for later."},
     {"ashlar_pinned_bytes", "stats.pinned", GAUGE, BYTES, "Unused, and not to be given back."},

@@ -320,6 +320,7 @@ static void process(struct writer *w, const struct report_parts *parts) {
     named(&t, ", num_runs: ", "background_thread.num_runs");
     named(&t, ", run_interval: ", "background_thread.run_interval");
     writer_text(w, " ns\n");
+    valued(w, "Given back inside slabs: ", "ashlar.stats.absent", "\n");
     if (parts->hpa) {
         valued(w, "Backed by huge pages: ", "ashlar.live.huge_bytes", "\n");
     }

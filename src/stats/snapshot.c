@@ -146,7 +146,7 @@ static void read_bin(struct bin_snapshot *to, const struct arena *arena, unsigne
 static void read_purges(struct purge_snapshot *to, const struct purge_counters *from) {
     to->npurge = counter_read(&from->sweeps);
     to->nmadvise = counter_read(&from->calls);
-    to->purged_bytes = in_bytes(counter_read(&from->granules));
+    to->purged_bytes = in_bytes(counter_read(&from->granules)) + counter_read(&from->slab_bytes);
 }
 
 static void read_pages(struct arena_snapshot *to, const struct pages *pages) {
@@ -186,6 +186,7 @@ static void read_arena(struct arena_snapshot *to, struct arena *arena) {
     to->muzzy_decay_ms = arena_decay_ms(arena, PAGES_MUZZY);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         read_bin(&to->bins[class - 1], arena, class);
+        to->absent += gauge_read(&arena->bins[class].absent);
         add_cached(to, class, gauge_read(&arena->depots[class].parked));
     }
     read_pages(to, &arena->pages);
@@ -298,7 +299,7 @@ static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first)
 static void finish_arena(struct arena_snapshot *of) {
     sum_objects(of);
     of->mapped = used_bytes(of);
-    of->resident = of->mapped - of->muzzy_bytes + of->base + of->internal;
+    of->resident = less(of->mapped, of->muzzy_bytes + of->absent) + of->base + of->internal;
 }
 
 /* Adds the counts of a struct up to a field, all of them size_t or uint64_t. */
@@ -349,6 +350,7 @@ static void sum_process(struct snapshot *snapshot) {
     snapshot->metadata_rtree = all->metadata_rtree;
     snapshot->metadata_thp = all->metadata_thp;
     snapshot->resident = all->resident;
+    snapshot->absent = all->absent;
     snapshot->mapped = all->mapped + snapshot->metadata;
     snapshot->retained = all->retained;
     snapshot->pinned = all->pinned;

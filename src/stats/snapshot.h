@@ -104,6 +104,7 @@ struct arena_snapshot {
     size_t tcache_objects;
     size_t tcache_stashed_bytes;
     size_t resident;
+    size_t absent; /* of slabs, given back to the system and not used since */
     size_t abandoned_vm;
     /* Runs of large objects that threads keep. */
     size_t kept_bytes;
@@ -154,6 +155,7 @@ struct snapshot {
     size_t metadata_rtree;
     size_t metadata_thp;
     size_t resident;
+    size_t absent;
     size_t mapped;
     size_t retained;
     size_t pinned;

@@ -543,7 +543,7 @@ static void test_sums(void **state) {
     assert_int_equal(active, get_size("approximate_stats.active"));
     assert_int_equal(active / page, get_arena(ALL, "pactive", 0));
     assert_int_equal(active + dirty + get_size("stats.metadata") + get_size("stats.pinned"),
-                     get_size("stats.resident"));
+                     get_size("stats.resident") + get_size("ashlar.stats.absent"));
     assert_int_equal(get_size("stats.metadata"),
                      get_arena(ALL, "base", 0) + get_arena(ALL, "internal", 0));
     size_t *pactive;

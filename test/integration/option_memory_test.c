@@ -16,6 +16,7 @@
 #include "support/api.h"
 #include "support/hide.h"
 #include "support/report.h"
+#include "support/resident.h"
 #include "support/stress.h"
 
 #define KIB ((size_t)1024)
@@ -256,6 +257,67 @@ static int part_cached(void) {
     return 0;
 }
 
+static void wait_a_little(void) {
+    usleep(10000);
+}
+
+static void be_busy(void) {
+    for (unsigned i = 0; i < 30000; i++) {
+        t_free(hide_pointer(t_malloc(100)));
+    }
+    usleep(1000);
+}
+
+static void trim(void) {
+    EXPECT(t_malloc_trim(0) == 1, "malloc_trim");
+}
+
+/* One object of eight stays in slabs of eight; whether a third of the memory goes back. */
+static int leave_holes(void (*tick)(void)) {
+    enum { COUNT = 1024, SLOTS = 8, PATIENCE_MS = 20000 };
+    static const size_t size = 32 * KIB;
+    static const size_t part = COUNT / 3 * size;
+    static char *objects[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        objects[i] = t_malloc(size);
+        EXPECT(objects[i] != NULL, "malloc");
+        memset(objects[i], (int)i, size);
+    }
+    size_t before = resident_bytes();
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (i % SLOTS != 0) {
+            t_free(objects[i]);
+        }
+    }
+    uint64_t start = stress_now_ns() / 1000000;
+    do {
+        tick();
+    } while (resident_bytes() + part > before && stress_now_ns() / 1000000 - start < PATIENCE_MS);
+    EXPECT(resident_bytes() + part <= before, "of %zu KiB %zu are left", before / KIB,
+           resident_bytes() / KIB);
+    refresh();
+    EXPECT(read_number("ashlar.stats.absent", sizeof(size_t)) >= COUNT / 4 * size, "absent");
+    EXPECT(read_number("stats.arenas.0.dirty_nmadvise", sizeof(uint64_t)) > 0, "nmadvise");
+    for (unsigned i = 0; i < COUNT; i += SLOTS) {
+        EXPECT(objects[i][0] == (char)i && memcmp(objects[i], objects[i] + 1, size - 1) == 0,
+               "object %u changed", i);
+    }
+    printf("gone\n");
+    return 0;
+}
+
+static int part_holes_asleep(void) {
+    return leave_holes(wait_a_little);
+}
+
+static int part_holes_busy(void) {
+    return leave_holes(be_busy);
+}
+
+static int part_holes_trim(void) {
+    return leave_holes(trim);
+}
+
 static const struct child_part parts[] = {
     {"unused", part_unused},
     {"muzzy-curve", part_muzzy_curve},
@@ -269,6 +331,9 @@ static const struct child_part parts[] = {
     {"four-helpers", part_four_helpers},
     {"locks", part_locks},
     {"cached", part_cached},
+    {"holes-asleep", part_holes_asleep},
+    {"holes-busy", part_holes_busy},
+    {"holes-trim", part_holes_trim},
 };
 
 /* ---- tests ---- */
@@ -283,6 +348,17 @@ static void test_stages_of_decay(void **state) {
     expect_out("unused", "dirty_decay_ms:0,muzzy_decay_ms:-1", "muzzy\n");
     expect_out("muzzy-curve", "dirty_decay_ms:0,muzzy_decay_ms:100", "purged\n");
     expect_out("muzzy-curve", "dirty_decay_ms:0,muzzy_decay_ms:0", "never muzzy\n");
+}
+
+/* Pages inside slabs go back by a helper, by the way, and when asked for. */
+static void test_holes(void **state) {
+    (void)state;
+    if (stress_is_sanitized()) {
+        return; /* other things are resident there as well */
+    }
+    expect_out("holes-asleep", "narenas:1,dirty_decay_ms:100,background_thread:true", "gone\n");
+    expect_out("holes-busy", "narenas:1,dirty_decay_ms:0,background_thread:false", "gone\n");
+    expect_out("holes-trim", "narenas:1,dirty_decay_ms:-1,background_thread:false", "gone\n");
 }
 
 static void test_oversize(void **state) {
@@ -341,10 +417,10 @@ int main(int argc, char **argv) {
         return child_play(parts, ARRAY_LEN(parts), argv[2]);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stages_of_decay),   cmocka_unit_test(test_oversize),
-        cmocka_unit_test(test_address_space),     cmocka_unit_test(test_arenas_of_cpus),
-        cmocka_unit_test(test_number_of_helpers), cmocka_unit_test(test_locks),
-        cmocka_unit_test(test_no_caches),
+        cmocka_unit_test(test_stages_of_decay), cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_oversize),        cmocka_unit_test(test_address_space),
+        cmocka_unit_test(test_arenas_of_cpus),  cmocka_unit_test(test_number_of_helpers),
+        cmocka_unit_test(test_locks),           cmocka_unit_test(test_no_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

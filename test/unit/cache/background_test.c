@@ -14,6 +14,7 @@
 #include "cache/background.h"
 #include "cache/event.h"
 #include "heap/arenas.h"
+#include "heap/scavenge.h"
 #include "opt/opt.h"
 #include "os/os.h"
 
@@ -285,11 +286,11 @@ static bool sleeps(void *context) {
     NEED(wait_for_helpers(1) && wait_for_clean());
     uint64_t runs, later = background_read().nruns;
     unsigned ms = 0;
-    do { /* what caches still held may come once more */
+    do { /* what caches still held may come once more, and passes over slabs some times */
         runs = later;
-        pause_ms(200);
+        pause_ms(2 * SCAVENGE_LEAST_MS);
         later = background_read().nruns;
-    } while (later != runs && (ms += 200) < PATIENCE_MS);
+    } while (later != runs && (ms += 2 * SCAVENGE_LEAST_MS) < PATIENCE_MS);
     helpers_seen(&task);
     uint64_t switches = field_of(task, "\nvoluntary_ctxt_switches:", 10);
     NEED(switches > 0);

@@ -1,0 +1,310 @@
+/*
+ * scavenge.c: a walk through the bins' lists, a few slabs per lock.
+ *
+ * Slabs that change between two holds of the lock come to the front of a list, where the walk has been, or
+ * move the bin's cursor on when they leave; so every list ends. Bins in which nothing came or went since
+ * everything in them had been decided are skipped, which lets a process that sleeps come to rest.
+ */
+#include "heap/scavenge.h"
+
+#include "opt/opt.h"
+#include "os/os.h"
+#include "pages/collapse.h"
+#include "pages/hooked.h"
+
+enum { LOOKS_PER_HOLD = 64, BATCH = BIN_MAX_RELEASED, REFUSED_PASSES = 64 };
+
+struct pass {
+    struct arena *arena;
+    bool all;
+    bool refused; /* the system refused all calls of a batch */
+    unsigned effort;
+    uint64_t calls;
+    uint64_t bytes; /* given back */
+};
+
+struct victim {
+    struct run *slab;
+    uint64_t units;
+};
+
+/* ---- what is given back ------------------------------------------------------------------------- */
+
+static bool is_spared(const struct pass *pass, const struct run *slab) {
+    const struct chunk *chunk = slab->chunk;
+    if (chunk->pinned || space_is_hooked(space_of(chunk))) {
+        return true;
+    }
+    bool half_empty = slab->nfree * 2 >= sizeclasses[slab->class].nslots;
+    return !pass->all && (chunk->huge || (collapse_is_on() && !half_empty));
+}
+
+/* Whether so many free slots can make a page. What is left at the end of a slab counts as free. */
+static bool may_have_page(unsigned class, size_t nfree) {
+    const struct sizeclass *sc = &sizeclasses[class];
+    size_t slack = sc->slab_granules * GRANULE_SIZE - (size_t)sc->nslots * sc->size;
+    return nfree * sc->size + slack >= purge_page_size;
+}
+
+/* Units that go back now. */
+static uint64_t look(struct pass *pass, struct run *slab) {
+    if ((slab->rest & REST_DONE) != 0) {
+        return 0;
+    }
+    if (!pass->all && (slab->rest & REST_QUIET) == 0) {
+        slab->rest |= REST_QUIET;
+        pass->arena->scavenger.pending = true;
+        return 0;
+    }
+    uint64_t units = may_have_page(slab->class, slab->nfree)
+                         ? slab_unused_units(slab, purge_page_size) & ~slab_absent(slab)
+                         : 0;
+    if (units != 0 && is_spared(pass, slab)) {
+        return 0; /* by this pass */
+    }
+    slab->rest |= REST_DONE;
+    return units;
+}
+
+static unsigned collect(struct pass *pass, struct bin *bin, const struct list *end,
+                        struct victim victims[BATCH]) {
+    lock_assert_held(&bin->lock);
+    unsigned n = 0;
+    for (unsigned i = 0; i < LOOKS_PER_HOLD && n < BATCH && bin->cursor != end; i++) {
+        struct run *slab = list_entry(bin->cursor, struct run, link);
+        bin->cursor = bin->cursor->next;
+        uint64_t units = look(pass, slab);
+        unsigned cost = units != 0 ? SCAVENGE_CALL : 1;
+        pass->effort -= cost < pass->effort ? cost : pass->effort;
+        if (units != 0) {
+            bin_hide_locked(bin, slab);
+            victims[n++] = (struct victim){slab, units};
+        }
+        if (pass->effort == 0) {
+            break;
+        }
+    }
+    return n;
+}
+
+static void forget_huge(struct pages *pages, struct chunk *chunk) {
+    if (chunk->huge) {
+        lock_acquire(&pages->lock);
+        collapse_forget(chunk);
+        lock_release(&pages->lock);
+    }
+}
+
+/* Returns the units that have gone. */
+static uint64_t advise(struct pass *pass, const struct victim *victim) {
+    uint64_t gone = 0;
+    forget_huge(&pass->arena->pages, victim->slab->chunk);
+    for (bits128 rest = victim->units; rest != 0;) {
+        unsigned first;
+        unsigned n = bits128_run_around(rest, bits128_first(rest), &first);
+        bits128 series = bits128_range(first, n);
+        void *address = (void *)(run_address(victim->slab) + ((uintptr_t)first << LG_SLAB_UNIT));
+        if (os_page_ops.purge(address, (size_t)n << LG_SLAB_UNIT)) {
+            gone |= (uint64_t)series;
+        }
+        pass->calls++;
+        rest &= ~series;
+    }
+    return gone;
+}
+
+static void give_back(struct pass *pass, struct bin *bin, unsigned class, struct victim *victims,
+                      unsigned n) {
+    uint64_t before = pass->bytes;
+    for (unsigned i = 0; i < n; i++) {
+        victims[i].units = advise(pass, &victims[i]);
+    }
+    struct run *surplus[BIN_MAX_RELEASED];
+    lock_acquire(&bin->lock);
+    for (unsigned i = 0; i < n; i++) {
+        size_t bytes = slab_add_absent(victims[i].slab, victims[i].units);
+        gauge_add(&bin->absent, (ptrdiff_t)bytes);
+        pass->bytes += bytes;
+        bin_show_locked(bin, victims[i].slab);
+    }
+    unsigned nsurplus = bin_surplus_locked(bin, class, pass->all, surplus);
+    lock_release(&bin->lock);
+    arena_destroy_slabs(pass->arena, surplus, nsurplus);
+    pass->refused = pass->bytes == before;
+}
+
+/* ---- the walk ----------------------------------------------------------------------------------- */
+
+static bool is_changed(const struct bin *bin) {
+    return counter_read(&bin->walked) != bin_changes(bin);
+}
+
+/* The next class with something new in its bin, and its first list; none: the walk is over. */
+static void begin_class(const struct pass *pass, unsigned class) {
+    struct scavenger *at = &pass->arena->scavenger;
+    struct bin *bins = pass->arena->bins;
+    while (class < NCLASSES && !pass->all && !is_changed(&bins[class])) {
+        class ++;
+    }
+    at->class = class < NCLASSES ? class : 0;
+    at->list = 0;
+    at->pending = false;
+    at->changes = bin_changes(&bins[at->class]);
+}
+
+static void end_class(const struct pass *pass) {
+    struct scavenger *at = &pass->arena->scavenger;
+    struct bin *bin = &pass->arena->bins[at->class];
+    uint64_t walked = at->pending ? at->changes - 1 : at->changes; /* pending: come again */
+    atomic_store_explicit(&bin->walked, walked, memory_order_relaxed);
+    begin_class(pass, at->class + 1);
+}
+
+/* One hold of a bin's lock; a list may take several. */
+static void step(struct pass *pass) {
+    struct scavenger *at = &pass->arena->scavenger;
+    unsigned class = at->class;
+    struct bin *bin = &pass->arena->bins[class];
+    if (at->list > BIN_LISTS) {
+        end_class(pass);
+        return;
+    }
+    if (!may_have_page(class, bin_list_most_free(class, at->list))) {
+        at->list++;
+        return;
+    }
+    struct victim victims[BATCH];
+    struct list *end = bin_list(bin, at->list);
+    lock_acquire(&bin->lock);
+    if (bin->cursor == NULL) {
+        bin->cursor = list_first(end);
+    }
+    unsigned n = collect(pass, bin, end, victims);
+    if (bin->cursor == end) {
+        bin->cursor = NULL;
+        at->list++;
+    }
+    lock_release(&bin->lock);
+    if (n > 0) {
+        give_back(pass, bin, class, victims, n);
+    }
+}
+
+static void drop_walk(struct arena *arena) {
+    struct bin *bin = &arena->bins[arena->scavenger.class];
+    lock_acquire(&bin->lock);
+    bin->cursor = NULL;
+    lock_release(&bin->lock);
+    arena->scavenger.class = 0;
+}
+
+static void count(const struct pass *pass) {
+    if (pass->calls != 0) {
+        struct purge_counters *purged = &pass->arena->pages.purged[PAGES_DIRTY];
+        atomic_fetch_add_explicit(&purged->sweeps, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&purged->calls, pass->calls, memory_order_relaxed);
+        atomic_fetch_add_explicit(&purged->slab_bytes, pass->bytes, memory_order_relaxed);
+    }
+}
+
+/* Until the walk is over, the effort is used up, or the system refuses. */
+static void walk(struct pass *pass) {
+    struct scavenger *at = &pass->arena->scavenger;
+    lock_assert_held(&pass->arena->pages.purge_lock);
+    if (at->class == 0) {
+        begin_class(pass, 1);
+    }
+    while (at->class != 0 && pass->effort > 0 && (pass->all || !pass->refused)) {
+        step(pass);
+    }
+    count(pass);
+}
+
+void scavenge_all(struct arena *arena) {
+    struct pass pass = {.arena = arena, .all = true, .effort = UINT32_MAX};
+    purge_suspend(&arena->pages);
+    if (arena->scavenger.class != 0) {
+        drop_walk(arena);
+    }
+    walk(&pass);
+    purge_resume(&arena->pages);
+    purge_after_free(&arena->pages);
+}
+
+/* ---- when --------------------------------------------------------------------------------------- */
+
+static uint64_t interval_ns(const struct arena *arena) {
+    uint64_t ms = (uint64_t)arena_decay_ms(arena, PAGES_DIRTY) / 2;
+    return (ms > SCAVENGE_LEAST_MS ? ms : SCAVENGE_LEAST_MS) * 1000000u;
+}
+
+static bool is_on(const struct arena *arena) {
+    return arena_decay_ms(arena, PAGES_DIRTY) >= 0 && opts.thp != THP_ALWAYS;
+}
+
+static void set_next(struct scavenger *at, uint64_t next_ns) {
+    atomic_store_explicit(&at->next_ns, next_ns, memory_order_relaxed);
+}
+
+void scavenge_restart(struct arena *arena) {
+    set_next(&arena->scavenger, 0);
+}
+
+static void go_on(struct pass *pass, uint64_t now_ns) {
+    struct scavenger *at = &pass->arena->scavenger;
+    uint64_t interval = interval_ns(pass->arena);
+    if (counter_read(&at->next_ns) == 0) {
+        set_next(at, now_ns + interval);
+        return;
+    }
+    if (at->class == 0) {
+        at->begun_ns = now_ns;
+    }
+    walk(pass);
+    if (pass->refused) {
+        set_next(at, now_ns + REFUSED_PASSES * interval);
+    } else if (at->class == 0) {
+        set_next(at, at->begun_ns + interval);
+    }
+}
+
+uint64_t scavenge_decayed(struct arena *arena, uint64_t now_ns, unsigned *effort) {
+    struct scavenger *at = &arena->scavenger;
+    if (!is_on(arena)) {
+        return UINT64_MAX;
+    }
+    if (*effort > 0 && now_ns >= counter_read(&at->next_ns) && purge_try_suspend(&arena->pages)) {
+        struct pass pass = {.arena = arena, .effort = *effort};
+        go_on(&pass, now_ns);
+        purge_resume(&arena->pages);
+        *effort = pass.effort;
+        if (pass.calls != 0) {
+            purge_after_free(&arena->pages);
+        }
+    }
+    return scavenge_is_wanted(arena) ? counter_read(&at->next_ns) : UINT64_MAX;
+}
+
+bool scavenge_is_wanted(const struct arena *arena) {
+    if (!is_on(arena)) {
+        return false;
+    }
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        if (is_changed(&arena->bins[class])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t scavenge_slack(const struct arena *arena) {
+    size_t slack = 0;
+    for (unsigned class = 1; is_on(arena) && class < NCLASSES; class ++) {
+        const struct bin *bin = &arena->bins[class];
+        uint64_t live = counter_read(&bin->nmalloc) - counter_read(&bin->ndalloc);
+        size_t used = (size_t)live * sizeclasses[class].size + gauge_read(&bin->absent);
+        size_t all = arena_class_bytes(arena, class);
+        slack += all > used ? all - used : 0;
+    }
+    return slack;
+}
