@@ -308,6 +308,71 @@ static bool sleeps(void *context) {
     return true;
 }
 
+static size_t absent(void) {
+    size_t n = 0;
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        for (unsigned class = 1; class < NCLASSES; class ++) {
+            n += gauge_read(&arena->bins[class].absent);
+        }
+    }
+    return n;
+}
+
+/* Frees seven objects of eight, in slabs of eight. */
+static void make_holes(unsigned count) {
+    enum { MOST = 1024, SIZE = SIZECLASS_MAX };
+    static void *objects[MOST];
+    for (unsigned i = 0; i < count; i++) {
+        objects[i] = ashlar_malloc(SIZE);
+        memset(objects[i], 1, SIZE);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (i % 8 != 0) {
+            ashlar_free(objects[i]);
+        }
+    }
+}
+
+/* Housekeeping by the way, in a process that otherwise sleeps. */
+static bool wait_for_absent(size_t bytes) {
+    for (unsigned ms = 0; absent() < bytes; ms += 10) {
+        if (ms > PATIENCE_MS) {
+            fprintf(stderr, "%zu bytes absent\n", absent());
+            return false;
+        }
+        event_poll();
+        pause_ms(10);
+    }
+    return true;
+}
+
+/* Free slots are unused memory, too: enough of them start a helper, and wake one that rests. */
+static bool looks_into_slabs(void *context) {
+    (void)context;
+    set_decay_ms(100);
+    struct idlers idlers;
+    idlers_start(&idlers, 0);
+    make_holes(1024);
+    NEED(wait_for_absent(8 * MIB));
+    NEED(wait_for_helpers(1));
+    uint64_t runs, later = background_read().nruns;
+    unsigned ms = 0;
+    do {
+        runs = later;
+        pause_ms(2 * SCAVENGE_LEAST_MS);
+        later = background_read().nruns;
+    } while (later != runs && (ms += 2 * SCAVENGE_LEAST_MS) < PATIENCE_MS);
+    NEED(later == runs);
+    size_t before = absent();
+    make_holes(1024); /* in part where it was absent */
+    NEED(absent() < before);
+    NEED(wait_for_absent(before));
+    NEED(background_read().nruns > later);
+    idlers_stop(&idlers);
+    return true;
+}
+
 /* A curve that is made steeper counts at once for a helper that sleeps until the old one ends. */
 static bool hears_of_new_curves(void *context) {
     (void)context;
@@ -376,6 +441,7 @@ static void test_auto(void **state) {
     play(starts_while_large_objects_are_kept);
     play(starts_for_a_sum);
     play(sleeps);
+    play(looks_into_slabs);
     play(hears_of_new_curves);
     play(not_without_decay);
 }

@@ -120,6 +120,25 @@ static void test_interrupted(void **state) {
     finish();
 }
 
+/* What was given back inside slabs is not there: only once it is used again, the chunk is dense. */
+static void test_absent(void **state) {
+    (void)state;
+    start();
+    struct run *runs[PIECES];
+    struct chunk *chunk = fill_chunk(runs, true);
+    chunk->nabsent = 1;
+    look_at(10, 1);
+    look_at(10 + 2 * DECAY_MS, 1);
+    assert_int_equal(ncalls, 0);
+    chunk->nabsent = 0;
+    look_at(20 + 2 * DECAY_MS, 1);
+    look_at(20 + 3 * DECAY_MS - 2, 1);
+    assert_int_equal(ncalls, 0);
+    look_at(20 + 3 * DECAY_MS + 2, 1);
+    assert_int_equal(ncalls, 1);
+    finish();
+}
+
 /* A little of it may be free, but only dirty: what is clean has no memory. */
 static void test_nearly_dense(void **state) {
     (void)state;
@@ -274,10 +293,10 @@ int main(void) {
     real = os_page_ops;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dense),        cmocka_unit_test(test_interrupted),
-        cmocka_unit_test(test_nearly_dense), cmocka_unit_test(test_sparse),
-        cmocka_unit_test(test_big),          cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_busy),         cmocka_unit_test(test_purge_spares),
-        cmocka_unit_test(test_impossible),
+        cmocka_unit_test(test_nearly_dense), cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_sparse),       cmocka_unit_test(test_big),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_busy),
+        cmocka_unit_test(test_purge_spares), cmocka_unit_test(test_impossible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
