@@ -114,7 +114,7 @@ bool slab_put(struct run *slab, unsigned slot) {
     if (slot / 64 < slab->hint) {
         slab->hint = (uint8_t)(slot / 64);
     }
-    slab->rest &= (uint8_t) ~(REST_QUIET | REST_DONE);
+    slab->rest &= (uint8_t)~REST_DONE;
     return true;
 }
 

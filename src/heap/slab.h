@@ -33,12 +33,12 @@ unsigned slab_take(struct run *slab, void **end, unsigned want);
 /* Marks a slot free. false: it was free already. */
 bool slab_put(struct run *slab, unsigned slot);
 
-/* run->rest. All zero of a slab that changed lately and is wholly in memory. */
+/* run->rest. All zero of a slab that serves and is wholly in memory. */
 enum {
     REST_ABSENT = 0x0f, /* of this granule: its units that are absent */
     REST_HOLES = 0x10,  /* of the first granule: some units of the slab are absent */
-    REST_QUIET = 0x20,  /* same: no slot came or went since scavenge.c looked at the slab */
-    REST_DONE = 0x40,   /* same: nor since it decided what to give back */
+    REST_QUIET = 0x20,  /* same: no slot was taken since scavenge.c looked at the slab */
+    REST_DONE = 0x40,   /* same: none was taken or came back since it decided what to give back */
 };
 enum { LG_SLAB_UNIT = 12 };
 
@@ -48,7 +48,7 @@ uint64_t slab_unused_units(const struct run *slab, size_t page_size);
 uint64_t slab_absent(const struct run *slab);
 size_t slab_add_absent(struct run *slab, uint64_t units);
 size_t slab_forget_absent(struct run *slab);
-/* A slab whose `rest` was not zero changed: slots from `first` to `last` have just been taken, and no slot
+/* A slab whose `rest` was not zero serves: slots from `first` to `last` have just been taken, and no slot
  * between them is free. Returns how many absent bytes come back. */
 size_t slab_wake(struct run *slab, const void *first, const void *last);
 
