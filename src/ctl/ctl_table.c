@@ -157,8 +157,8 @@ static const struct ctl_row arena[] = {
     {"decay", CTL_VOID, 0, DO_ARENA_DECAY, 0, CTL_HELP(
      "Gives back what the decay curves do not allow to be kept any more. Also for all arenas.")},
     {"purge", CTL_VOID, 0, DO_ARENA_PURGE, 0, CTL_HELP(
-     "Gives back all unused memory, empty slabs included. Also for all arenas, and then with what "
-     "lies between the caches of threads.")},
+     "Gives back all unused memory, empty slabs and unused pages of others included. Also for all arenas, and "
+     "then with what lies between the caches of threads.")},
     {"reset", CTL_VOID, 0, DO_ARENA_RESET, 0, CTL_HELP(
      "Frees all objects of a manual arena. No thread may use it or them meanwhile. What the calling "
      "thread caches of it is flushed first; other threads that are bound to it, and explicit caches "

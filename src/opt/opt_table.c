@@ -62,7 +62,8 @@ const struct opt_row opt_rows[] = {
      "double frees are found when objects go home to their slabs, without looking through "
      "caches."},
     {"dirty_decay_ms", OPT_SSIZE, OPT_STRICT, FIELD(dirty_decay_ms), "", -1, DECAY_MS_MAX, 10000,
-     "Milliseconds over which unused dirty pages go back to the system; 0 at once, -1 never."},
+     "Milliseconds over which unused dirty pages go back to the system, and after which those inside "
+     "slabs have gone; 0 at once (inside slabs within a second or two), -1 never."},
     {"disable_large_size_classes", OPT_BOOL, OPT_STRICT, FIELD(disable_large_size_classes), BOOL,
      0, 1, 1,
      "Round objects above 32 KiB up to pages; else to four sizes per doubling, as small ones "
