@@ -1,9 +1,9 @@
 /*
  * sizeclass.c: the tables of sizeclass.h.
  *
- * A slab is the smallest number of granules that holds at least 8 slots and wastes little at its end
- * (2.4 % at most). A cache holds more of the small ones: 252, 124, 60 and 28 slots fill metadata
- * blocks of 2048, 1024, 512 and 256 bytes; from 2 KiB up, some 50 to 130 KiB of objects.
+ * A slab is the smallest number of granules that wastes little at its end (2.4 % at most): the fewer objects
+ * share one, the sooner it is empty again. A cache holds more of the small ones: 252, 124, 60 and 28 slots
+ * fill metadata blocks of 2048, 1024, 512 and 256 bytes; from 2 KiB up, some 50 to 130 KiB of objects.
  */
 #include "heap/sizeclass.h"
 
@@ -34,24 +34,24 @@ const struct sizeclass sizeclasses[NCLASSES] = {
     {1024, 4194304, 16, 1, 60},
     {1280, 3355444, 25, 2, 28},
     {1536, 2796203, 21, 2, 28},
-    {1792, 2396746, 18, 2, 28},
-    {2048, 2097152, 16, 2, 28},
-    {2560, 1677722, 25, 4, 12},
-    {3072, 1398102, 21, 4, 12},
-    {3584, 1198373, 18, 4, 12},
-    {4096, 1048576, 16, 4, 12},
+    {1792, 2396746, 9, 1, 28},
+    {2048, 2097152, 8, 1, 28},
+    {2560, 1677722, 19, 3, 12},
+    {3072, 1398102, 16, 3, 12},
+    {3584, 1198373, 9, 2, 12},
+    {4096, 1048576, 4, 1, 12},
     {5120, 838861, 16, 5, 12},
     {6144, 699051, 8, 3, 12},
-    {7168, 599187, 16, 7, 12},
-    {8192, 524288, 8, 4, 12},
+    {7168, 599187, 9, 4, 12},
+    {8192, 524288, 2, 1, 12},
     {10240, 419431, 8, 5, 8},
-    {12288, 349526, 8, 6, 8},
+    {12288, 349526, 4, 3, 8},
     {14336, 299594, 8, 7, 8},
-    {16384, 262144, 8, 8, 8},
-    {20480, 209716, 8, 10, 4},
-    {24576, 174763, 8, 12, 4},
-    {28672, 149797, 8, 14, 4},
-    {32768, 131072, 8, 16, 4},
+    {16384, 262144, 1, 1, 8},
+    {20480, 209716, 4, 5, 4},
+    {24576, 174763, 2, 3, 4},
+    {28672, 149797, 4, 7, 4},
+    {32768, 131072, 1, 2, 4},
 };
 
 const uint8_t sizeclass_table[SIZECLASS_TABLE_MAX / 8 + 1] = {

@@ -90,6 +90,7 @@ struct chunk {
     uint32_t dense_since_ms;  /* 0: it is not dense, or nobody looked yet (collapse.h) */
     size_t usable;            /* BIG: bytes the object may use */
     struct chunk *head;       /* BIG_BODY: the object's first chunk */
+    uint32_t seen_ms;         /* FREE: when purge.c first saw it unused, 0: not yet (region.h) */
     _Atomic uint32_t nabsent; /* CUT: units of its slabs that were given back (heap/slab.h) */
 };
 

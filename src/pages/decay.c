@@ -32,8 +32,33 @@ static uint64_t weight(uint64_t age) {
     return ((uint64_t)1 << FIXED_BITS) - (numerator << FIXED_BITS) / (n * n * n * n * n);
 }
 
+/* What may stay of the pages in the backlog, so many epochs from now. */
+static size_t remaining(const struct decay *decay, uint64_t epochs) {
+    uint64_t sum = 0;
+    for (uint64_t i = epochs; i < DECAY_STEPS; i++) {
+        sum += decay->backlog[i] * weight(DECAY_STEPS - 1 - i + epochs);
+    }
+    return (size_t)(sum >> FIXED_BITS);
+}
+
+/* Pages that were used again: the youngest, which count as new once they are unused again. */
+static void forget(struct decay *decay, size_t reused) {
+    uint64_t left = (uint64_t)reused << FIXED_BITS;
+    for (uint64_t age = 0; age < DECAY_STEPS && left > 0; age++) {
+        size_t *pages = &decay->backlog[DECAY_STEPS - 1 - age];
+        uint64_t part = *pages * weight(age);
+        if (part > left) {
+            *pages -= (size_t)(left / weight(age));
+            break;
+        }
+        *pages = 0;
+        left -= part;
+    }
+}
+
 static void advance(struct decay *decay, uint64_t epochs, size_t current) {
     size_t appeared = current > decay->previous ? current - decay->previous : 0;
+    forget(decay, current < decay->previous ? decay->previous - current : 0);
     if (epochs >= DECAY_STEPS) {
         memset(decay->backlog, 0, sizeof(decay->backlog));
     } else {
@@ -43,15 +68,6 @@ static void advance(struct decay *decay, uint64_t epochs, size_t current) {
     }
     decay->backlog[DECAY_STEPS - 1] = appeared;
     decay->previous = current;
-}
-
-/* What may stay of the pages in the backlog, so many epochs from now. */
-static size_t remaining(const struct decay *decay, uint64_t epochs) {
-    uint64_t sum = 0;
-    for (uint64_t i = epochs; i < DECAY_STEPS; i++) {
-        sum += decay->backlog[i] * weight(DECAY_STEPS - 1 - i + epochs);
-    }
-    return (size_t)(sum >> FIXED_BITS);
 }
 
 size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current) {

@@ -2,7 +2,8 @@
  * purge.c: collect under the lock, advise without it, put back under it.
  *
  * Whole free chunks go first, then the granules of cut chunks, those that became dirty first before
- * the others. With pages larger than a granule only whole pages whose granules are all free can go.
+ * the others; whole chunks that were in use until lately come last. With pages larger than a granule only
+ * whole pages whose granules are all free can go.
  */
 #include "pages/purge.h"
 
@@ -11,6 +12,7 @@
 #include "pages/collapse.h"
 #include "pages/hooked.h"
 
+enum { LATELY = 8 }; /* one part in so many of the decay time */
 enum { BATCH = 32, MIN_INTERVAL_MS = 10, IDLE_INTERVAL_MS = 1000, REFUSED_EPOCHS = 64 };
 
 size_t purge_page_size = 4096;
@@ -25,8 +27,9 @@ struct victim {
 
 struct sweep {
     struct pages *pages;
-    enum page_state state; /* what is purged */
-    bool lazily;           /* MADV_FREE: granules become muzzy */
+    enum page_state state;   /* what is purged */
+    bool lazily;             /* MADV_FREE: granules become muzzy */
+    struct purgeable wanted; /* of free chunks */
     uint64_t calls;
     uint64_t granules;
 };
@@ -102,10 +105,9 @@ static void purge_victim(struct sweep *sweep, struct victim *victim) {
 static struct chunk *take_free_chunk(const struct sweep *sweep) {
     const struct pages *pages = sweep->pages;
     struct space *space = pages_space(pages);
-    bool muzzy = sweep->state == PAGES_MUZZY;
-    struct chunk *chunk = space_take_purgeable(space, &pages->owner, muzzy);
+    struct chunk *chunk = space_take_purgeable(space, &pages->owner, &sweep->wanted);
     if (chunk == NULL && space != pages->common) {
-        chunk = space_take_purgeable(pages->common, &pages->owner, muzzy);
+        chunk = space_take_purgeable(pages->common, &pages->owner, &sweep->wanted);
     }
     return chunk;
 }
@@ -173,7 +175,8 @@ static size_t collect(struct sweep *sweep, struct victim *victims, size_t *nvict
     return collected;
 }
 
-static void purge_cut_chunks(struct sweep *sweep, size_t target) {
+/* The same for cut chunks. */
+static size_t purge_cut_chunks(struct sweep *sweep, size_t target) {
     struct pages *pages = sweep->pages;
     struct victim victims[BATCH];
     size_t gone = 0;
@@ -203,21 +206,29 @@ static void purge_cut_chunks(struct sweep *sweep, size_t target) {
             break;
         }
     }
+    return gone;
 }
 
 static void add(_Atomic uint64_t *counter, uint64_t n) {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Purges `target` granules of a state, as far as there are any. */
-static void purge_state(struct pages *pages, enum page_state state, bool lazily, size_t target) {
+/* Purges `target` granules of a state, as far as there are any. Whole chunks that were used lately come last:
+ * large objects are likely to use them again. now_ns: 0 when it does not matter. */
+static void purge_state(struct pages *pages, enum page_state state, bool lazily, size_t target,
+                        uint64_t now_ns) {
     if (target == 0) {
         return;
     }
     struct sweep sweep = {.pages = pages, .state = state, .lazily = lazily};
+    sweep.wanted.muzzy = state == PAGES_MUZZY;
+    sweep.wanted.now_ms = (uint32_t)(now_ns / 1000000) | 1;
+    sweep.wanted.after_ms = now_ns != 0 ? (uint32_t)(decay_ms(&pages->decay[state]) / LATELY) : 0;
     size_t gone = purge_free_chunks(&sweep, target);
+    gone += gone < target ? purge_cut_chunks(&sweep, target - gone) : 0;
+    sweep.wanted.after_ms = 0;
     if (gone < target) {
-        purge_cut_chunks(&sweep, target - gone);
+        purge_free_chunks(&sweep, target - gone);
     }
     if (sweep.calls != 0) {
         add(&pages->purged[state].sweeps, 1);
@@ -251,7 +262,7 @@ static bool purges_lazily(const struct pages *pages, enum page_state state) {
 void purge_dirty(struct pages *pages) {
     if (lock_try_acquire(&pages->purge_lock)) {
         purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY),
-                    pages_unused(pages, PAGES_DIRTY));
+                    pages_unused(pages, PAGES_DIRTY), 0);
         lock_release(&pages->purge_lock);
     }
 }
@@ -262,7 +273,7 @@ void purge_to_cap(struct pages *pages) {
     if (excess > 0 && own > 0 && decay_ms(&pages->decay[PAGES_DIRTY]) >= 0 &&
         lock_try_acquire(&pages->purge_lock)) {
         size_t target = excess < (size_t)own ? excess : (size_t)own;
-        purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY), target);
+        purge_state(pages, PAGES_DIRTY, purges_lazily(pages, PAGES_DIRTY), target, 0);
         lock_release(&pages->purge_lock);
     }
 }
@@ -277,7 +288,7 @@ static uint64_t decay_locked(struct pages *pages, uint64_t now_ns) {
         struct decay *decay = &pages->decay[state];
         size_t current = pages_unused(pages, state);
         size_t limit = decay_limit(decay, now_ns, current);
-        purge_state(pages, state, purges_lazily(pages, state), current - limit);
+        purge_state(pages, state, purges_lazily(pages, state), current - limit, now_ns);
         size_t left = pages_unused(pages, state);
         decay_purged(decay, left);
         uint64_t next = decay_due_ns(decay, left);
@@ -334,7 +345,7 @@ void purge_all(struct pages *pages) {
     lock_acquire(&pages->purge_lock);
     for (unsigned state = 0; state < PAGE_STATES; state++) {
         size_t current = pages_unused(pages, (enum page_state)state);
-        purge_state(pages, (enum page_state)state, false, current);
+        purge_state(pages, (enum page_state)state, false, current, 0);
         decay_purged(&pages->decay[state], pages_unused(pages, (enum page_state)state));
     }
     lock_release(&pages->purge_lock);

@@ -339,6 +339,7 @@ void region_take(struct region *region, size_t first, size_t n) {
         chunk->huge = false;
         chunk->lg_patience = 0;
         chunk->dense_since_ms = 0;
+        chunk->seen_ms = 0;
         struct page_owner *owner = atomic_load_explicit(&chunk->owner, memory_order_relaxed);
         if (owner != NULL) {
             park(owner, chunk, -1);
@@ -478,9 +479,17 @@ void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_
     lock_release(&space->lock);
 }
 
+static bool is_purgeable(struct chunk *chunk, const struct purgeable *wanted) {
+    if ((wanted->muzzy ? chunk->muzzy : chunk->dirty) == 0) {
+        return false;
+    }
+    chunk->seen_ms = chunk->seen_ms != 0 ? chunk->seen_ms : wanted->now_ms;
+    return wanted->now_ms - chunk->seen_ms >= wanted->after_ms;
+}
+
 /* The last one: chunks are used from the lowest address up. */
 struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner,
-                                   bool muzzy) {
+                                   const struct purgeable *wanted) {
     struct chunk *found = NULL;
     size_t found_index = 0;
     lock_acquire(&space->lock);
@@ -491,8 +500,9 @@ struct chunk *space_take_purgeable(struct space *space, const struct page_owner 
                 continue;
             }
             struct chunk *chunk = &region->chunks[i];
-            if (bitset_has(region->dirty, i) && (muzzy ? chunk->muzzy : chunk->dirty) != 0 &&
-                atomic_load_explicit(&chunk->owner, memory_order_relaxed) == owner) {
+            if (bitset_has(region->dirty, i) &&
+                atomic_load_explicit(&chunk->owner, memory_order_relaxed) == owner &&
+                is_purgeable(chunk, wanted)) {
                 found = chunk;
                 found_index = i;
                 break;

@@ -94,9 +94,17 @@ bool space_take_at(struct space *space, struct region *region, size_t first, siz
  * `owner`. */
 void space_give(struct space *space, struct chunk *chunk, size_t n, struct page_owner *owner);
 
-/* A free chunk with dirty (muzzy: false) or muzzy granules charged to `owner`, taken out of the space
- * so that it can be purged without the lock; NULL when there is none. */
-struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner, bool muzzy);
+/* Which free chunks to purge. */
+struct purgeable {
+    bool muzzy;        /* with muzzy granules; otherwise dirty ones */
+    uint32_t now_ms;   /* modulo 2^32, never 0 */
+    uint32_t after_ms; /* only those that were seen so long ago, and not used since */
+};
+
+/* Such a chunk, charged to `owner`, taken out of the space so that it can be purged without the lock; NULL when
+ * there is none. */
+struct chunk *space_take_purgeable(struct space *space, const struct page_owner *owner,
+                                   const struct purgeable *wanted);
 
 /* A walk over the chunks in use, cut or big, of one owner; all zero at its beginning. */
 struct space_walk {

@@ -48,10 +48,12 @@ static void test_slabs(void **state) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         const struct sizeclass *sc = &sizeclasses[class];
         size_t bytes = (size_t)sc->slab_granules << LG_GRANULE;
-        assert_true(sc->nslots >= 8);
         assert_true(sc->slab_granules >= 1 && sc->slab_granules <= CHUNK_GRANULES);
         assert_int_equal(sc->nslots, bytes / sc->size);
-        assert_true((bytes - (size_t)sc->nslots * sc->size) * 1000 <= bytes * 25); /* 2.5 % */
+        for (size_t less = GRANULE_SIZE; less <= bytes; less += GRANULE_SIZE) {
+            bool wastes_little = less % sc->size * 1000 <= less * 25; /* 2.5 % */
+            assert_int_equal(wastes_little, less == bytes);           /* the smallest that does */
+        }
         assert_true(sc->cache_slots >= 1);
         uint64_t inverse = (((uint64_t)1 << 32) + sc->size - 1) / sc->size;
         assert_int_equal(sc->inverse, inverse);

@@ -121,6 +121,26 @@ static void test_with_purges(void **state) {
     }
 }
 
+/* Pages that are used and unused again all the time do not keep those that are never used. */
+static void test_reuse(void **state) {
+    (void)state;
+    enum { NEVER_USED = 1000, OFTEN_USED = 100 };
+    struct decay decay;
+    decay_init(&decay, 10000);
+    uint64_t epoch = decay_epoch_ns(&decay);
+    size_t current = 0;
+    decay_limit(&decay, origin_ns, current);
+    current = NEVER_USED + OFTEN_USED;
+    for (unsigned t = 1; t <= DECAY_STEPS + 8; t++) {
+        current = t == 1 ? current : t % 2 == 0 ? current - OFTEN_USED : current + OFTEN_USED;
+        current = decay_limit(&decay, origin_ns + t * epoch, current);
+        decay_purged(&decay, current);
+        current =
+            current < OFTEN_USED ? OFTEN_USED : current; /* what is often used was not purged */
+    }
+    assert_true(current <= 2 * OFTEN_USED);
+}
+
 /* What appears within the running epoch is not due, however much is. */
 static void test_young_pages_stay(void **state) {
     (void)state;
@@ -146,7 +166,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_and_at_once), cmocka_unit_test(test_curve),
         cmocka_unit_test(test_backlog),           cmocka_unit_test(test_with_purges),
-        cmocka_unit_test(test_young_pages_stay),
+        cmocka_unit_test(test_young_pages_stay),  cmocka_unit_test(test_reuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,7 +124,8 @@ static void test_random(void **state) {
     for (unsigned i = 0; i < 2; i++) { /* all that is dirty or muzzy can be found and cleaned */
         for (int muzzy = 0; muzzy < 2; muzzy++) {
             struct chunk *chunk;
-            while ((chunk = space_take_purgeable(&space, &owners[i], muzzy)) != NULL) {
+            while ((chunk = space_take_purgeable(
+                        &space, &owners[i], &(struct purgeable){.muzzy = muzzy != 0})) != NULL) {
                 assert_true((muzzy ? chunk->muzzy : chunk->dirty) != 0);
                 *(muzzy ? &chunk->muzzy : &chunk->dirty) = 0;
                 space_give(&space, chunk, 1, &owners[i]);
@@ -384,7 +385,8 @@ static void test_release(void **state) {
         assert_int_equal(nreleased, round);
         reserved = round == 0 ? space.reserved_bytes : reserved;
         assert_int_equal(space.reserved_bytes, reserved); /* regions do not grow here */
-        struct chunk *purgeable = space_take_purgeable(&space, &owners[0], false);
+        struct chunk *purgeable =
+            space_take_purgeable(&space, &owners[0], &(struct purgeable){.muzzy = false});
         assert_ptr_equal(purgeable, chunk + 1);
         space_release_regions(&space); /* a part of it is out for purging */
         assert_int_equal(nreleased, round);
