@@ -234,7 +234,7 @@ void scavenge_all(struct arena *arena) {
 /* ---- when --------------------------------------------------------------------------------------- */
 
 static uint64_t interval_ns(const struct arena *arena) {
-    uint64_t ms = (uint64_t)arena_decay_ms(arena, PAGES_DIRTY) / 2;
+    uint64_t ms = (uint64_t)arena_decay_ms(arena, PAGES_DIRTY) / 4;
     return (ms > SCAVENGE_LEAST_MS ? ms : SCAVENGE_LEAST_MS) * 1000000u;
 }
 

@@ -321,7 +321,7 @@ static size_t absent(void) {
 
 /* Frees seven objects of eight, in slabs of eight. */
 static void make_holes(unsigned count) {
-    enum { MOST = 1024, SIZE = SIZECLASS_MAX };
+    enum { MOST = 2048, SIZE = 14336 };
     static void *objects[MOST];
     for (unsigned i = 0; i < count; i++) {
         objects[i] = ashlar_malloc(SIZE);
@@ -353,7 +353,7 @@ static bool looks_into_slabs(void *context) {
     set_decay_ms(100);
     struct idlers idlers;
     idlers_start(&idlers, 0);
-    make_holes(1024);
+    make_holes(2048);
     NEED(wait_for_absent(8 * MIB));
     NEED(wait_for_helpers(1));
     uint64_t runs, later = background_read().nruns;
@@ -365,7 +365,7 @@ static bool looks_into_slabs(void *context) {
     } while (later != runs && (ms += 2 * SCAVENGE_LEAST_MS) < PATIENCE_MS);
     NEED(later == runs);
     size_t before = absent();
-    make_holes(1024); /* in part where it was absent */
+    make_holes(2048); /* in part where it was absent */
     NEED(absent() < before);
     NEED(wait_for_absent(before));
     NEED(background_read().nruns > later);

@@ -372,7 +372,7 @@ static void test_effort(void **state) {
         }
     } while (arena->scavenger.class != 0 && rounds < 100);
     assert_in_range(rounds, 10, 13);
-    assert_int_equal(arena->scavenger.next_ns, began_ns + (uint64_t)DECAY_MS / 2 * MS);
+    assert_int_equal(arena->scavenger.next_ns, began_ns + (uint64_t)DECAY_MS / 4 * MS);
     one_pass();
     one_pass();
     assert_int_equal(absent(), all_unused_bytes(true));
@@ -398,7 +398,7 @@ static void test_refusal(void **state) {
     one_pass();
     now_ns = arena->scavenger.next_ns;
     unsigned effort = UINT32_MAX;
-    assert_int_equal(pass_with(&effort), now_ns + (uint64_t)64 * DECAY_MS / 2 * MS);
+    assert_int_equal(pass_with(&effort), now_ns + (uint64_t)64 * DECAY_MS / 4 * MS);
     assert_in_range(ncalls, 1, 2 * BIN_MAX_RELEASED);
     scavenge_all(arena);
     assert_int_equal(ncalls, 2 * SLABS);
@@ -422,7 +422,7 @@ static void test_times(void **state) {
     static const struct {
         ssize_t decay_ms;
         unsigned interval_ms;
-    } cases[] = {{0, 500}, {10, 500}, {1000, 500}, {1001, 500}, {10000, 5000}, {100000, 50000}};
+    } cases[] = {{0, 500}, {10, 500}, {1000, 500}, {2000, 500}, {10000, 2500}, {100000, 25000}};
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
         begin(4096);
         arena_set_decay_ms(arena, PAGES_DIRTY, cases[i].decay_ms);
