@@ -163,7 +163,9 @@ int ctl_run_histogram(struct ctl_call *c) {
 int ctl_active(struct ctl_call *c) {
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        c->out.size += gauge_read(&arena->pages.nactive) << LG_GRANULE;
+        size_t absent = arena_absent(arena);
+        size_t active = gauge_read(&arena->pages.nactive) << LG_GRANULE;
+        c->out.size += active > absent ? active - absent : 0;
     }
     return 0;
 }

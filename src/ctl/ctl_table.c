@@ -273,7 +273,8 @@ static const struct ctl_row prof_class[] = {
 static const struct ctl_row stats[] = {
     {"allocated", CTL_SIZE, R, DO_FIELD, PROCESS(allocated), CTL_HELP(
      "Usable bytes in the program's hands, exactly: what lies in caches does not count.")},
-    {"active", CTL_SIZE, R, DO_FIELD, PROCESS(active), CTL_HELP("Bytes in slabs and large objects.")},
+    {"active", CTL_SIZE, R, DO_FIELD, PROCESS(active), CTL_HELP(
+     "Bytes in slabs and large objects, without what was given back inside slabs (ashlar.stats.absent).")},
     {"metadata", CTL_SIZE, R, DO_FIELD, PROCESS(metadata), CTL_HELP(
      "Bytes of the allocator's own data: base + internal of all arenas.")},
     {"metadata_edata", CTL_SIZE, R | INTERNAL, DO_FIELD, PROCESS(metadata_edata), CTL_HELP(
@@ -283,10 +284,9 @@ static const struct ctl_row stats[] = {
     {"metadata_thp", CTL_SIZE, R, DO_FIELD, PROCESS(metadata_thp), CTL_HELP(
      "Huge pages asked for metadata.")},
     {"resident", CTL_SIZE, R, DO_FIELD, PROCESS(resident), CTL_HELP(
-     "Bytes that can be in memory at most: active + dirty + pinned + metadata, less what was given back "
-     "inside slabs (ashlar.stats.absent). Muzzy ones, which the system may take at any moment, do not count.")},
+     "Bytes that can be in memory at most: active + dirty + pinned + metadata. Muzzy ones, which the system may take at any moment, do not count.")},
     {"mapped", CTL_SIZE, R, DO_FIELD, PROCESS(mapped), CTL_HELP(
-     "Active + dirty + muzzy + pinned + metadata.")},
+     "Active + dirty + muzzy + pinned + metadata, and what was given back inside slabs.")},
     {"retained", CTL_SIZE, R, DO_FIELD, PROCESS(retained), CTL_HELP(
      "Bytes of usable address space that hold nothing.")},
     {"pinned", CTL_SIZE, R, DO_FIELD, PROCESS(pinned), CTL_HELP(
@@ -358,7 +358,7 @@ static const struct ctl_row stats_arenas[] = {
     {"muzzy_decay_ms", CTL_SSIZE, R, DO_FIELD, ARENA(muzzy_decay_ms), CTL_HELP(
      "arena.<i>.muzzy_decay_ms; all, or those destroyed: -1.")},
     {"pactive", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(active_bytes), CTL_HELP(
-     "Pages in slabs and large objects. Numbers of pages are rounded down where pages are larger than "
+     "Pages in slabs and large objects, without those given back inside slabs. Numbers of pages are rounded down where pages are larger than "
      "16 KiB; bytes are not.")},
     {"pdirty", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(dirty_bytes), CTL_HELP(
      "Unused pages that were not given back yet.")},
@@ -395,8 +395,7 @@ static const struct ctl_row stats_arenas[] = {
     {"tcache_stashed_bytes", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(tcache_stashed_bytes), CTL_HELP(
      "Of them, bytes kept back to find uses after free: that is not built, so there are none.")},
     {"resident", CTL_SIZE, R, DO_FIELD, ARENA(resident), CTL_HELP(
-     "Bytes that can be in memory at most: active + dirty + pinned + base + internal, less what was given "
-     "back inside slabs.")},
+     "Bytes that can be in memory at most: active + dirty + pinned + base + internal.")},
     {"abandoned_vm", CTL_SIZE, R | INTERNAL, DO_FIELD, ARENA(abandoned_vm), CTL_HELP(
      "Bytes of address space that the system did not take back when it should; they count for arena 0.")},
     {"hpa_sec_bytes", CTL_SIZE, R | EXPERIMENTAL, DO_FIELD, ARENA(kept_bytes), CTL_HELP(
@@ -589,7 +588,7 @@ static const struct ctl_row ours_stats[] = {
      "Bytes of free objects and runs in all caches, at the last epoch.")},
     {"absent", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(absent), CTL_HELP(
      "Bytes of pages inside slabs that were given back to the system and not used since: a part of "
-     "stats.active, but not of stats.resident.")},
+     "stats.mapped, but not of stats.active.")},
     {"reserved", CTL_SIZE, R | CTL_OURS, DO_FIELD, PROCESS(reserved), CTL_HELP(
      "Bytes of address space, used or not.")},
     {"nthreads", CTL_UNSIGNED, R | CTL_OURS, DO_FIELD, PROCESS(nthreads), CTL_HELP(
@@ -615,7 +614,7 @@ static const struct ctl_row ours_live[] = {
 
 static const struct ctl_row approximate[] = {
     {"active", CTL_SIZE, R, DO_ACTIVE, 0, CTL_HELP(
-     "Bytes in slabs and large objects now, whatever epoch says.")},
+     "Bytes in slabs and large objects now, without what was given back inside slabs, whatever epoch says.")},
 };
 
 static const struct ctl_row experimental[] = {
@@ -633,7 +632,8 @@ static const struct ctl_row experimental[] = {
 
 static const struct ctl_row experimental_arenas[] = {
     {"pactivep", CTL_POINTER, R | EXPERIMENTAL, DO_PACTIVEP, 0, CTL_HELP(
-     "`size_t *`: where the number of pages in the arena's slabs and large objects is kept.")},
+     "`size_t *`: where the number of pages in the arena's slabs and large objects is kept; what was given back "
+     "inside slabs counts.")},
 };
 
 static const struct ctl_row utilization[] = {

@@ -119,6 +119,14 @@ size_t arena_class_bytes(const struct arena *arena, unsigned class) {
     return gauge_read(&arena->bins[class].nslabs) * slab_bytes;
 }
 
+size_t arena_absent(const struct arena *arena) {
+    size_t bytes = 0;
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        bytes += gauge_read(&arena->bins[class].absent);
+    }
+    return bytes;
+}
+
 void arena_destroy_slabs(struct arena *arena, struct run *const *slabs, unsigned n) {
     for (unsigned i = 0; i < n; i++) {
         slab_destroy(&arena->pages, slabs[i]);

@@ -103,6 +103,8 @@ void arena_trim(struct arena *arena, bool all);
 
 /* Bytes of an arena's slabs of a class. */
 size_t arena_class_bytes(const struct arena *arena, unsigned class);
+/* Of all classes, those that were given back to the system and not used since (scavenge.h). */
+size_t arena_absent(const struct arena *arena);
 
 /* The arena of a chunk in use. */
 static inline struct arena *arena_of(const struct chunk *chunk) {

@@ -186,9 +186,9 @@ static void read_arena(struct arena_snapshot *to, struct arena *arena) {
     to->muzzy_decay_ms = arena_decay_ms(arena, PAGES_MUZZY);
     for (unsigned class = 1; class < NCLASSES; class ++) {
         read_bin(&to->bins[class - 1], arena, class);
-        to->absent += gauge_read(&arena->bins[class].absent);
         add_cached(to, class, gauge_read(&arena->depots[class].parked));
     }
+    to->absent = arena_absent(arena);
     read_pages(to, &arena->pages);
     read_locks(to, arena);
     to->base = sizeof(struct arena) + to->metadata_edata;
@@ -299,6 +299,7 @@ static void charge_rest(struct snapshot *snapshot, struct arena_snapshot *first)
 static void finish_arena(struct arena_snapshot *of) {
     sum_objects(of);
     of->mapped = used_bytes(of);
+    of->active_bytes = less(of->active_bytes, of->absent);
     of->resident = less(of->mapped, of->muzzy_bytes + of->absent) + of->base + of->internal;
 }
 

@@ -312,9 +312,7 @@ static size_t absent(void) {
     size_t n = 0;
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        for (unsigned class = 1; class < NCLASSES; class ++) {
-            n += gauge_read(&arena->bins[class].absent);
-        }
+        n += arena_absent(arena);
     }
     return n;
 }
