@@ -354,6 +354,19 @@ void background_notice(struct pages *pages, bool again) {
     }
 }
 
+void background_notice_slabs(const struct arena *arena) {
+    unsigned n = nhelpers();
+    if (likely(n == 0)) {
+        return;
+    }
+    full_fence();
+    struct helper *helper = &helpers[arena->index % n];
+    if (atomic_load_explicit(&helper->state, memory_order_seq_cst) == IDLE &&
+        scavenge_is_wanted(arena)) {
+        wake(helper, IDLE);
+    }
+}
+
 void background_thread_began(unsigned n) {
     atomic_store_explicit(&nregistered, n, memory_order_relaxed);
     atomic_store_explicit(&deserted, false, memory_order_relaxed);

@@ -69,6 +69,11 @@ void background_look(uint64_t now_ns);
 /* The target of upcalls.unused: memory of an arena became unused, or is to be looked at again. */
 void background_notice(struct pages *pages, bool again);
 
+/* Wakes a helper that rests although slabs of the arena have changed. Threads ask for it now and then for the arena they
+ * allocate from, and once a second for all. */
+struct arena;
+void background_notice_slabs(const struct arena *arena);
+
 /* A thread registered, or ended; so many are registered now. */
 void background_thread_began(unsigned nthreads);
 void background_thread_ended(unsigned nthreads);

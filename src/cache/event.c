@@ -66,9 +66,7 @@ void event_trim_if_due(uint64_t now_ns) {
         depots_trim(arena, false);
         arena_trim(arena, false);
         purge_after_free(&arena->pages); /* the caches' runs */
-        if (background_is_active() && scavenge_is_wanted(arena)) {
-            background_notice(&arena->pages, false);
-        }
+        background_notice_slabs(arena);
     }
     background_look(now_ns);
 }
@@ -95,6 +93,7 @@ void event_poll(void) {
     }
     struct thread *thread = this_thread;
     if (thread != &boot_thread && thread != &gone_thread) {
+        background_notice_slabs(thread->arena);
         look_at_peak(thread, now_ns);
         if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0)) {
             thread_events_run(thread);

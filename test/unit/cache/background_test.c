@@ -332,14 +332,16 @@ static void make_holes(unsigned count) {
     }
 }
 
-/* Housekeeping by the way, in a process that otherwise sleeps. */
-static bool wait_for_absent(size_t bytes) {
+/* In a process that sleeps, but for housekeeping. */
+static bool wait_for_absent(size_t bytes, bool keep_house) {
     for (unsigned ms = 0; absent() < bytes; ms += 10) {
         if (ms > PATIENCE_MS) {
             fprintf(stderr, "%zu bytes absent\n", absent());
             return false;
         }
-        event_poll();
+        if (keep_house) {
+            event_poll();
+        }
         pause_ms(10);
     }
     return true;
@@ -352,8 +354,9 @@ static bool looks_into_slabs(void *context) {
     struct idlers idlers;
     idlers_start(&idlers, 0);
     make_holes(2048);
-    NEED(wait_for_absent(8 * MIB));
+    NEED(wait_for_absent(8 * MIB, true));
     NEED(wait_for_helpers(1));
+    event_trim_all(); /* so that nothing parked goes home later */
     uint64_t runs, later = background_read().nruns;
     unsigned ms = 0;
     do {
@@ -362,10 +365,17 @@ static bool looks_into_slabs(void *context) {
         later = background_read().nruns;
     } while (later != runs && (ms += 2 * SCAVENGE_LEAST_MS) < PATIENCE_MS);
     NEED(later == runs);
-    size_t before = absent();
+    event_poll(); /* what is for once a second has just been done */
+    void *object;
+    NEED(arena_fill(this_thread->arena, 30, &object, 1) == 1);
+    event_poll();
+    for (ms = 0; background_read().nruns == later; ms += 5) {
+        NEED(ms < PATIENCE_MS);
+        pause_ms(5);
+    }
+    arena_drain(30, &object, 1);
     make_holes(2048); /* in part where it was absent */
-    NEED(absent() < before);
-    NEED(wait_for_absent(before));
+    NEED(wait_for_absent(8 * MIB, false));
     NEED(background_read().nruns > later);
     idlers_stop(&idlers);
     return true;
