@@ -375,7 +375,7 @@ static bool looks_into_slabs(void *context) {
     }
     arena_drain(30, &object, 1);
     make_holes(2048); /* in part where it was absent */
-    NEED(wait_for_absent(8 * MIB, false));
+    NEED(wait_for_absent(3 * MIB, false));
     NEED(background_read().nruns > later);
     idlers_stop(&idlers);
     return true;
