@@ -69,8 +69,8 @@ void background_look(uint64_t now_ns);
 /* The target of upcalls.unused: memory of an arena became unused, or is to be looked at again. */
 void background_notice(struct pages *pages, bool again);
 
-/* Wakes a helper that rests although slabs of the arena have changed. Threads ask for it now and then for the arena they
- * allocate from, and once a second for all. */
+/* Wakes a helper that rests although slabs of the arena have changed. Threads ask for it now and then for the
+ * arena they allocate from, and once a second for all. */
 struct arena;
 void background_notice_slabs(const struct arena *arena);
 

@@ -284,7 +284,8 @@ static const struct ctl_row stats[] = {
     {"metadata_thp", CTL_SIZE, R, DO_FIELD, PROCESS(metadata_thp), CTL_HELP(
      "Huge pages asked for metadata.")},
     {"resident", CTL_SIZE, R, DO_FIELD, PROCESS(resident), CTL_HELP(
-     "Bytes that can be in memory at most: active + dirty + pinned + metadata. Muzzy ones, which the system may take at any moment, do not count.")},
+     "Bytes that can be in memory at most: active + dirty + pinned + metadata. Muzzy ones, which the "
+     "system may take at any moment, do not count.")},
     {"mapped", CTL_SIZE, R, DO_FIELD, PROCESS(mapped), CTL_HELP(
      "Active + dirty + muzzy + pinned + metadata, and what was given back inside slabs.")},
     {"retained", CTL_SIZE, R, DO_FIELD, PROCESS(retained), CTL_HELP(
@@ -358,7 +359,8 @@ static const struct ctl_row stats_arenas[] = {
     {"muzzy_decay_ms", CTL_SSIZE, R, DO_FIELD, ARENA(muzzy_decay_ms), CTL_HELP(
      "arena.<i>.muzzy_decay_ms; all, or those destroyed: -1.")},
     {"pactive", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(active_bytes), CTL_HELP(
-     "Pages in slabs and large objects, without those given back inside slabs. Numbers of pages are rounded down where pages are larger than "
+     "Pages in slabs and large objects, without those given back inside slabs. Numbers of pages are "
+     "rounded down where pages are larger than "
      "16 KiB; bytes are not.")},
     {"pdirty", CTL_SIZE, R | PAGES, DO_FIELD, ARENA(dirty_bytes), CTL_HELP(
      "Unused pages that were not given back yet.")},

@@ -1,9 +1,10 @@
 /*
  * collapse.h: chunks that stay dense become huge pages (thp:collapse).
  *
- * A chunk is dense while it is part of a big object, or all but COLLAPSE_FREE of its granules are in runs and
- * the free ones are dirty, and nothing inside its slabs was given back. One that was dense whenever somebody looked for as long as dirty memory may stay,
- * and nearly all of which is in memory, is collapsed. Whoever purges takes such chunks last (purge.c).
+ * A chunk is dense while it is part of a big object, or all but COLLAPSE_FREE of its granules are in runs, the
+ * free ones are dirty, and nothing inside its slabs was given back. One that was dense whenever somebody looked
+ * for as long as dirty memory may stay, and nearly all of which is in memory, is collapsed. Whoever purges takes
+ * such chunks last (purge.c).
  * Locks: a chunk is looked at under its arena's lock. During the system call, which takes about a
  * millisecond, only the arena's purge_lock is held, for which nobody waits who allocates or frees.
  */

@@ -4,9 +4,8 @@
  * Pages that became unused may stay for decay_ms, released along a smooth curve: of those that
  * appeared at time 0, the part 1 - s(t / decay_ms) may remain at time t, with the smootherstep
  * s(x) = 6x^5 - 15x^4 + 10x^3 (Perlin 2002). Time is cut into DECAY_STEPS epochs; the backlog remembers
- * how many pages appeared in each,
- * less those that were used again: without that, every up and down of what a program needs would add to the
- * backlog, and what is never used again would stay as well.
+ * how many pages appeared in each, less those that were used again: otherwise every up and down of what a
+ * program needs would add to the backlog, and what is never used again would stay as well.
  * Locks: the caller serialises calls on one struct decay.
  */
 #ifndef ASHLAR_PAGES_DECAY_H
