@@ -11,11 +11,15 @@
 
 enum { CAP_PART = 32, CAP_MIN = 192 << 10, CAP_MAX = 16 << 20, SENT_AT_ONCE = 16 };
 
-/* Whose objects the magazine holds, judged by the one that was freed last. What is no object at all is
- * reported when it goes home. */
-static struct arena *owner_of(const struct magazine *magazine) {
-    const struct chunk *chunk = chunk_find_at(magazine->slot[magazine->count - 1]);
+/* What is no object at all is reported when it goes home. */
+struct arena *depot_owner_of(const void *p) {
+    const struct chunk *chunk = chunk_find_at(p);
     return chunk != NULL && chunk->owner != NULL ? arena_of(chunk) : arenas_get(0);
+}
+
+/* Whose objects the magazine holds, judged by the one that was freed last. */
+static struct arena *owner_of(const struct magazine *magazine) {
+    return depot_owner_of(magazine->slot[magazine->count - 1]);
 }
 
 static size_t cap_objects(const struct arena *arena, unsigned class) {

@@ -4,7 +4,8 @@
  * A thread that frees more than it allocates parks whole magazines and one that allocates more takes them,
  * newest first: up to 252 objects change hands for one short lock, and nobody touches them. Only threads of the
  * same arena share a depot: objects that lie side by side stay with the same few threads, which would
- * else write to each other's cache lines. What is parked beyond a cap leaves, oldest first: magazines
+ * else write to each other's cache lines. A thread that has no use for what it frees parks with the arena the
+ * objects come from. What is parked beyond a cap leaves, oldest first: magazines
  * of another arena's objects for that arena's depot, since its threads will want them, and the others
  * for their slabs, which restores the order of objects.
  * Locks: each depot's own. Arenas are called without it.
@@ -17,6 +18,8 @@
 
 /* Parks a magazine with at least one object for the arena's threads; some older ones may leave for it. */
 void depot_park(struct arena *arena, unsigned class, struct magazine *magazine);
+/* The arena that an object comes from. */
+struct arena *depot_owner_of(const void *p);
 /* The magazine parked last, or NULL. */
 struct magazine *depot_take(struct arena *arena, unsigned class);
 

@@ -4,6 +4,8 @@
  * Two magazines per class give a whole magazine of hysteresis, so a pattern that hovers around a
  * boundary does not travel to the depot each time. A class begins with a magazine of 128 bytes and gets
  * larger ones as it is used, up to its cache_slots.
+ * A thread that only frees what others made keeps one small magazine, and the others go back where they are
+ * used: what it parks in its own arena, nobody there would take (decision 0027).
  * The order of stores matters to fork: a magazine is taken from its old place before it is put into the
  * new one, so at worst it is in neither.
  */
@@ -11,7 +13,7 @@
 
 #include "cache/depot.h"
 
-enum { SENT_HOME_MAX = 4 };
+enum { SENT_HOME_MAX = 4, CONSUMED_BYTES = 16 << 10 };
 
 static void load(struct thread *thread, unsigned class, struct magazine *magazine) {
     unsigned slots = thread->slots[class];
@@ -157,12 +159,32 @@ static void send_away(struct thread *thread, unsigned class, struct magazine *ma
     }
 }
 
+/* Whether the thread has no use for what it frees: others' objects, such as p, more than twice as many as it
+ * asked for. */
+static bool consumes(const struct thread *thread, unsigned class, const void *p) {
+    const struct magazine *loaded = thread->loaded[class];
+    if (loaded == NULL) {
+        return false;
+    }
+    int64_t surplus = thread->moved[class] + loaded->capacity;
+    return !thread->strict && surplus > (int64_t)thread_requests(thread, class) &&
+           depot_owner_of(p) != thread->arena;
+}
+
+/* What a consumer has in hand nobody can use, so it is not much. */
+static bool may_grow(const struct thread *thread, unsigned class, bool consumer) {
+    unsigned capacity = thread->loaded[class]->capacity;
+    return capacity < thread->slots[class] &&
+           (!consumer || 2 * (size_t)capacity * sizeclasses[class].size <= CONSUMED_BYTES);
+}
+
 bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
     if (belongs_elsewhere(thread, class, p)) {
         return false;
     }
     struct magazine *full = thread->loaded[class];
-    if (full != NULL && full->capacity < thread->slots[class] && grow(thread, class)) {
+    bool consumer = consumes(thread, class, p);
+    if (full != NULL && may_grow(thread, class, consumer) && grow(thread, class)) {
         return true;
     }
     struct magazine *spare = take_spare(thread, class);
@@ -176,6 +198,12 @@ bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
     }
     unload(thread, class);
     load(thread, class, fresh);
+    if (consumer) {
+        put_spare(thread, class, spare != fresh ? spare : NULL);
+        thread->moved[class] += full->count;
+        depot_park(depot_owner_of(p), class, full);
+        return true;
+    }
     put_spare(thread, class, full);
     if (spare != fresh && spare != NULL) {
         send_away(thread, class, spare);

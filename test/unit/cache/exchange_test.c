@@ -182,6 +182,53 @@ static void test_hysteresis(void **state) {
     check(CLASS, 0);
 }
 
+static size_t parked_in(const struct arena *arena, unsigned class) {
+    return arena->depots[class].parked;
+}
+
+/* Who only frees what is another arena's keeps one small magazine of it, and that arena's depot gets the others;
+ * who asks for as much keeps and parks them itself. */
+static void test_consumer(void **state) {
+    (void)state;
+    enum { MANY = 2000 };
+    struct arena *own = thread->arena;
+    struct arena *other = arenas_create(NULL);
+    static const unsigned classes[] = {5, 12, 17, 21, 29};
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        unsigned class = classes[i];
+        size_t size = sizeclasses[class].size;
+        thread_flush(thread);
+        trim_depots(true);
+        thread->arena = other;
+        thread->moved[class] = -(int64_t)thread_requests(thread, class);
+        size_t most = (16 << 10) / size;
+        most = most > magazine_slots(0) ? most : magazine_slots(0);
+        for (unsigned k = 0; k < MANY; k++) {
+            push(class, new_object(class));
+            check(class, 0);
+            assert_true(thread_cached(thread, class) <= most);
+            assert_int_equal(parked_in(other, class), 0);
+        }
+        assert_true(parked_in(own, class) > 0);
+        thread_flush_class_home(thread, class);
+        size_t before = parked_in(own, class);
+        thread->requests[class] += MANY;
+        thread->moved[class] -= MANY;
+        for (unsigned k = 0; k < MANY / 2; k++) {
+            push(class, new_object(class));
+        }
+        assert_true(thread_cached(thread, class) > most);
+        assert_true(parked_in(other, class) > 0 || parked_in(own, class) == before);
+        thread->requests[class] -= MANY;
+        thread->moved[class] += MANY;
+        thread_flush_class_home(thread, class);
+        depots_trim(other, true);
+        thread->arena = own;
+    }
+    trim_depots(true);
+    arenas_check();
+}
+
 /* ---- no memory ---- */
 
 static void *no_map(size_t size) {
@@ -278,9 +325,9 @@ int main(void) {
     ashlar_free(ashlar_malloc(1));
     thread = this_thread;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),    cmocka_unit_test(test_slow_start),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_hysteresis),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_random),   cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_hysteresis),
+        cmocka_unit_test(test_consumer), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
