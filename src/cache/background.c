@@ -33,6 +33,7 @@ struct helper {
     _Atomic uint64_t rest_ns; /* slept so far; same */
     _Atomic bool poked;       /* somebody wants it to look at everything again */
     uint64_t lonely_ns;       /* since when it is alone with one thread; 0: it is not */
+    unsigned turn;            /* the arena it begins with */
 };
 
 struct lock background_lock = {.rank = RANK_BACKGROUND};
@@ -75,6 +76,10 @@ static void wake(struct helper *helper, enum state from) {
     }
 }
 
+static bool is_idle(const struct helper *helper) {
+    return atomic_load_explicit(&helper->state, memory_order_seq_cst) == IDLE;
+}
+
 static void poke(struct helper *helper) {
     atomic_store_explicit(&helper->poked, true, memory_order_seq_cst);
     wake(helper, IDLE);
@@ -109,16 +114,19 @@ static bool serves(unsigned k, const struct arena *arena) {
     return n != 0 && arena->index % n == k;
 }
 
-/* Returns when there will be more to do; UINT64_MAX: not before memory becomes unused, or slabs change. */
+/* Returns when there will be more to do; UINT64_MAX: not before memory becomes unused, or slabs change.
+ * Begins with another arena each time (see arenas_decay). */
 static uint64_t work(unsigned k, uint64_t now_ns) {
     uint64_t due = UINT64_MAX;
     unsigned effort = SCAVENGE_EFFORT_HELPER;
+    unsigned first = helpers[k].turn++;
     struct arena *arena;
-    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+    for (unsigned n = 0; (arena = arenas_next_around(first, &n)) != NULL;) {
         if (!serves(k, arena)) {
             continue;
         }
-        uint64_t next = scavenge_decayed(arena, now_ns, &effort);
+        scavenge_decayed(arena, now_ns, &effort);
+        uint64_t next = scavenge_due_ns(arena);
         due = next < due ? next : due;
         if (decaying(&arena->pages) > 0) {
             next = purge_decay_now(&arena->pages, now_ns);
@@ -361,9 +369,20 @@ void background_notice_slabs(const struct arena *arena) {
     }
     full_fence();
     struct helper *helper = &helpers[arena->index % n];
-    if (atomic_load_explicit(&helper->state, memory_order_seq_cst) == IDLE &&
-        scavenge_is_wanted(arena)) {
+    if (is_idle(helper) && scavenge_is_wanted(arena)) {
         wake(helper, IDLE);
+    }
+}
+
+void background_notice_all_slabs(void) {
+    full_fence();
+    bool idle = false;
+    for (unsigned k = nhelpers(); k-- > 0;) {
+        idle = idle || is_idle(&helpers[k]);
+    }
+    struct arena *arena;
+    for (unsigned i = 0; idle && (arena = arenas_next(&i)) != NULL;) {
+        background_notice_slabs(arena);
     }
 }
 
@@ -453,6 +472,7 @@ struct background_counters background_read(void) {
     struct background_counters counters = {.nthreads = nhelpers()};
     uint64_t rest_ns = 0;
     for (unsigned k = 0; k < BACKGROUND_MAX; k++) {
+        counters.nidle += k < counters.nthreads && is_idle(&helpers[k]);
         counters.nruns += counter_read(&helpers[k].nruns);
         rest_ns += counter_read(&helpers[k].rest_ns);
     }

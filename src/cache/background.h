@@ -45,6 +45,7 @@ bool background_set_max(size_t max);
 
 struct background_counters {
     size_t nthreads;
+    size_t nidle;             /* of them, those that rest until they are woken */
     uint64_t nruns;           /* wake-ups of all helpers so far */
     uint64_t run_interval_ns; /* mean time between them */
 };
@@ -69,10 +70,11 @@ void background_look(uint64_t now_ns);
 /* The target of upcalls.unused: memory of an arena became unused, or is to be looked at again. */
 void background_notice(struct pages *pages, bool again);
 
-/* Wakes a helper that rests although slabs of the arena have changed. Threads ask for it now and then for the
- * arena they allocate from, and once a second for all. */
+/* Wakes a helper that rests although slabs of the arena, or of any, have changed. Threads ask for it now and
+ * then: for the arena they allocate from, and less often for all, since what they free may be others'. */
 struct arena;
 void background_notice_slabs(const struct arena *arena);
+void background_notice_all_slabs(void);
 
 /* A thread registered, or ended; so many are registered now. */
 void background_thread_began(unsigned nthreads);

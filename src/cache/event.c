@@ -66,8 +66,8 @@ void event_trim_if_due(uint64_t now_ns) {
         depots_trim(arena, false);
         arena_trim(arena, false);
         purge_after_free(&arena->pages); /* the caches' runs */
-        background_notice_slabs(arena);
     }
+    background_notice_all_slabs();
     background_look(now_ns);
 }
 
@@ -79,14 +79,23 @@ static void look_at_peak(struct thread *thread, uint64_t now_ns) {
     }
 }
 
+/* What helpers do where there are any. */
+static void look_at_arenas(uint64_t now_ns) {
+    if (background_is_active()) {
+        background_notice_all_slabs();
+        return;
+    }
+    arenas_decay(now_ns);
+    if (collapse_is_on()) {
+        collapse_dense(&arenas_space, now_ns, COLLAPSE_BUDGET);
+    }
+}
+
 void event_poll(void) {
     uint64_t now_ns = os_coarse_clock_ns();
     event_trim_if_due(now_ns);
-    if (!background_is_active() && is_due(&next_decay_ns, now_ns, decay_interval_ns)) {
-        arenas_decay(now_ns);
-        if (collapse_is_on()) {
-            collapse_dense(&arenas_space, now_ns, COLLAPSE_BUDGET);
-        }
+    if (is_due(&next_decay_ns, now_ns, decay_interval_ns)) {
+        look_at_arenas(now_ns);
     }
     if (unlikely(atomic_load_explicit(&background_wanted, memory_order_relaxed))) {
         background_start();

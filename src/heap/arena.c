@@ -68,6 +68,7 @@ void arena_restart(struct arena *arena) {
     purge_suspend(pages);
     pages_set_decay(pages, arena_default_decay_ms(PAGES_DIRTY),
                     arena_default_decay_ms(PAGES_MUZZY));
+    scavenge_forget_locked(arena);
     purge_resume(pages);
     space_forget_growth(&arena->own);
     forget_oversize_threshold(arena);

@@ -41,6 +41,15 @@ struct arena *arenas_next(unsigned *i) {
     return arena;
 }
 
+struct arena *arenas_next_around(unsigned first, unsigned *n) {
+    struct arena *arena = NULL;
+    unsigned all = arenas_count();
+    while (arena == NULL && *n < all) {
+        arena = arenas_get((first + (*n)++) % all);
+    }
+    return arena;
+}
+
 struct arena *arenas_get(unsigned i) {
     struct arena *arena = NULL;
     if (i < ARENAS_MAX) {
@@ -339,10 +348,13 @@ void arenas_rebind(struct arena *arena) {
     atomic_fetch_add_explicit(&arena->nthreads, 1, memory_order_relaxed);
 }
 
+/* Begins with another arena each time: one that always has enough to do would leave no effort for others. */
 void arenas_decay(uint64_t now_ns) {
+    static _Atomic unsigned turn;
+    unsigned first = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed);
     struct arena *arena;
     unsigned effort = SCAVENGE_EFFORT;
-    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+    for (unsigned n = 0; (arena = arenas_next_around(first, &n)) != NULL;) {
         purge_decayed(&arena->pages, now_ns);
         scavenge_decayed(arena, now_ns, &effort);
     }

@@ -31,6 +31,8 @@ unsigned arenas_count(void);
 unsigned arenas_limit(void);
 /* The first arena that exists with a number of *i or more, NULL at the end; *i moves behind it. */
 struct arena *arenas_next(unsigned *i);
+/* The same beginning with number `first`, modulo arenas_count(), and once around; *n begins at 0. */
+struct arena *arenas_next_around(unsigned first, unsigned *n);
 /* Like arenas_next, but destroyed ones too: for fork. */
 struct arena *arenas_next_raw(unsigned *i);
 /* Automatic arena number i < arenas_limit(), created if need be. NULL: no memory, or no such number. */

@@ -12,20 +12,26 @@
 #include "pages/collapse.h"
 #include "pages/hooked.h"
 
-enum { LOOKS_PER_HOLD = 64, BATCH = BIN_MAX_RELEASED, REFUSED_PASSES = 64 };
+enum { LOOKS_PER_HOLD = 64, BATCH = BIN_MAX_RELEASED };
+/* So many calls refused in a row mean that the system refuses all; fewer, that a program has locked some
+ * pages. Then this pass ends, and the next begins so many times later than otherwise. */
+enum { REFUSALS = 16, REFUSED_PASSES = 64 };
+
+unsigned scavenge_least_ms = 500;
 
 struct pass {
     struct arena *arena;
     bool all;
-    bool refused; /* the system refused all calls of a batch */
     unsigned effort;
     uint64_t calls;
-    uint64_t bytes; /* given back */
+    uint64_t bytes;    /* given back */
+    unsigned refusals; /* in a row */
 };
 
 struct victim {
     struct run *slab;
     uint64_t units;
+    bool refused; /* some of them */
 };
 
 /* ---- what is given back ------------------------------------------------------------------------- */
@@ -78,7 +84,7 @@ static unsigned collect(struct pass *pass, struct bin *bin, const struct list *e
         pass->effort -= cost < pass->effort ? cost : pass->effort;
         if (units != 0) {
             bin_hide_locked(bin, slab);
-            victims[n++] = (struct victim){slab, units};
+            victims[n++] = (struct victim){.slab = slab, .units = units};
         }
         if (pass->effort == 0) {
             break;
@@ -95,8 +101,8 @@ static void forget_huge(struct pages *pages, struct chunk *chunk) {
     }
 }
 
-/* Returns the units that have gone. */
-static uint64_t advise(struct pass *pass, const struct victim *victim) {
+/* Leaves the units that have gone. */
+static void advise(struct pass *pass, struct victim *victim) {
     uint64_t gone = 0;
     forget_huge(&pass->arena->pages, victim->slab->chunk);
     for (bits128 rest = victim->units; rest != 0;) {
@@ -106,18 +112,21 @@ static uint64_t advise(struct pass *pass, const struct victim *victim) {
         void *address = (void *)(run_address(victim->slab) + ((uintptr_t)first << LG_SLAB_UNIT));
         if (os_page_ops.purge(address, (size_t)n << LG_SLAB_UNIT)) {
             gone |= (uint64_t)series;
+            pass->refusals = 0;
+        } else {
+            pass->refusals++;
         }
         pass->calls++;
         rest &= ~series;
     }
-    return gone;
+    victim->refused = gone != victim->units;
+    victim->units = gone;
 }
 
 static void give_back(struct pass *pass, struct bin *bin, unsigned class, struct victim *victims,
                       unsigned n) {
-    uint64_t before = pass->bytes;
     for (unsigned i = 0; i < n; i++) {
-        victims[i].units = advise(pass, &victims[i]);
+        advise(pass, &victims[i]);
     }
     struct run *surplus[BIN_MAX_RELEASED];
     lock_acquire(&bin->lock);
@@ -125,12 +134,14 @@ static void give_back(struct pass *pass, struct bin *bin, unsigned class, struct
         size_t bytes = slab_add_absent(victims[i].slab, victims[i].units);
         gauge_add(&bin->absent, (ptrdiff_t)bytes);
         pass->bytes += bytes;
+        if (victims[i].refused) { /* by a later pass, if something comes or goes */
+            victims[i].slab->rest &= (uint8_t)~REST_DONE;
+        }
         bin_show_locked(bin, victims[i].slab);
     }
     unsigned nsurplus = bin_surplus_locked(bin, class, pass->all, surplus);
     lock_release(&bin->lock);
     arena_destroy_slabs(pass->arena, surplus, nsurplus);
-    pass->refused = pass->bytes == before;
 }
 
 /* ---- the walk ----------------------------------------------------------------------------------- */
@@ -207,6 +218,10 @@ static void count(const struct pass *pass) {
     }
 }
 
+static bool is_refused(const struct pass *pass) {
+    return pass->refusals >= REFUSALS && !pass->all;
+}
+
 /* Until the walk is over, the effort is used up, or the system refuses. */
 static void walk(struct pass *pass) {
     struct scavenger *at = &pass->arena->scavenger;
@@ -214,7 +229,7 @@ static void walk(struct pass *pass) {
     if (at->class == 0) {
         begin_class(pass, 1);
     }
-    while (at->class != 0 && pass->effort > 0 && (pass->all || !pass->refused)) {
+    while (at->class != 0 && pass->effort > 0 && !is_refused(pass)) {
         step(pass);
     }
     count(pass);
@@ -234,8 +249,8 @@ void scavenge_all(struct arena *arena) {
 /* ---- when --------------------------------------------------------------------------------------- */
 
 static uint64_t interval_ns(const struct arena *arena) {
-    uint64_t ms = (uint64_t)arena_decay_ms(arena, PAGES_DIRTY) / 4;
-    return (ms > SCAVENGE_LEAST_MS ? ms : SCAVENGE_LEAST_MS) * 1000000u;
+    ssize_t ms = arena_decay_ms(arena, PAGES_DIRTY) / 4; /* may have become negative meanwhile */
+    return (ms > (ssize_t)scavenge_least_ms ? (uint64_t)ms : scavenge_least_ms) * 1000000u;
 }
 
 static bool is_on(const struct arena *arena) {
@@ -250,6 +265,17 @@ void scavenge_restart(struct arena *arena) {
     set_next(&arena->scavenger, 0);
 }
 
+void scavenge_forget_locked(struct arena *arena) {
+    lock_assert_held(&arena->pages.purge_lock);
+    if (arena->scavenger.class != 0) {
+        drop_walk(arena);
+    }
+    set_next(&arena->scavenger, 0);
+    for (unsigned class = 1; class < NCLASSES; class ++) {
+        atomic_store_explicit(&arena->bins[class].walked, 0, memory_order_relaxed);
+    }
+}
+
 static void go_on(struct pass *pass, uint64_t now_ns) {
     struct scavenger *at = &pass->arena->scavenger;
     uint64_t interval = interval_ns(pass->arena);
@@ -261,19 +287,16 @@ static void go_on(struct pass *pass, uint64_t now_ns) {
         at->begun_ns = now_ns;
     }
     walk(pass);
-    if (pass->refused) {
+    if (is_refused(pass)) {
         set_next(at, now_ns + REFUSED_PASSES * interval);
     } else if (at->class == 0) {
         set_next(at, at->begun_ns + interval);
     }
 }
 
-uint64_t scavenge_decayed(struct arena *arena, uint64_t now_ns, unsigned *effort) {
-    struct scavenger *at = &arena->scavenger;
-    if (!is_on(arena)) {
-        return UINT64_MAX;
-    }
-    if (*effort > 0 && now_ns >= counter_read(&at->next_ns) && purge_try_suspend(&arena->pages)) {
+void scavenge_decayed(struct arena *arena, uint64_t now_ns, unsigned *effort) {
+    if (*effort > 0 && is_on(arena) && now_ns >= counter_read(&arena->scavenger.next_ns) &&
+        purge_try_suspend(&arena->pages)) {
         struct pass pass = {.arena = arena, .effort = *effort};
         go_on(&pass, now_ns);
         purge_resume(&arena->pages);
@@ -282,7 +305,10 @@ uint64_t scavenge_decayed(struct arena *arena, uint64_t now_ns, unsigned *effort
             purge_after_free(&arena->pages);
         }
     }
-    return scavenge_is_wanted(arena) ? counter_read(&at->next_ns) : UINT64_MAX;
+}
+
+uint64_t scavenge_due_ns(const struct arena *arena) {
+    return scavenge_is_wanted(arena) ? counter_read(&arena->scavenger.next_ns) : UINT64_MAX;
 }
 
 bool scavenge_is_wanted(const struct arena *arena) {

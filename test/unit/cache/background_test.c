@@ -31,6 +31,12 @@ const char *__tsan_default_options(void) {
     return "die_after_fork=0:atexit_sleep_ms=0";
 }
 
+#define NEED(condition)                                                                            \
+    if (!(condition)) {                                                                            \
+        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                            \
+        return false;                                                                              \
+    }
+
 static void pause_ms(unsigned ms) {
     struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
     nanosleep(&time, NULL);
@@ -93,14 +99,52 @@ static size_t unused(void) {
     return n << LG_GRANULE;
 }
 
-/* Parts of pages that are larger than granules cannot go. */
+/* Parts of pages that are larger than granules cannot go, and then helpers try it now and then. */
+static bool is_clean(void) {
+    return unused() <= (purge_page_size > GRANULE_SIZE ? 2 * MIB : 0);
+}
+
 static bool wait_for_clean(void) {
-    size_t rest = purge_page_size > GRANULE_SIZE ? 2 * MIB : 0;
-    for (unsigned ms = 0; unused() > rest; ms += 5) {
+    for (unsigned ms = 0; !is_clean(); ms += 5) {
         if (ms > PATIENCE_MS) {
             fprintf(stderr, "%zu bytes unused\n", unused());
             return false;
         }
+        pause_ms(5);
+    }
+    return true;
+}
+
+static bool is_work_left(void) {
+    bool left = !is_clean();
+    struct arena *arena;
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
+        left = left || scavenge_is_wanted(arena);
+    }
+    return left;
+}
+
+/* Until helpers have nothing to do and know it; *nruns is what they have done by then. */
+static bool wait_for_rest(uint64_t *nruns) {
+    unsigned ms = 0;
+    unsigned quiet = 0;
+    *nruns = 0;
+    while (quiet < 5) {
+        struct background_counters now = background_read();
+        bool idle = now.nidle == now.nthreads || unused() > 0;
+        bool rests = idle && now.nruns == *nruns && !is_work_left();
+        quiet = rests ? quiet + 1 : 0;
+        *nruns = now.nruns;
+        ms += 5;
+        NEED(ms < PATIENCE_MS);
+        pause_ms(5);
+    }
+    return true;
+}
+
+static bool wait_for_run(uint64_t nruns) {
+    for (unsigned ms = 0; background_read().nruns == nruns; ms += 5) {
+        NEED(ms < PATIENCE_MS);
         pause_ms(5);
     }
     return true;
@@ -153,12 +197,6 @@ static void idlers_stop(struct idlers *idlers) {
         pthread_join(idlers->threads[i], NULL);
     }
 }
-
-#define NEED(condition)                                                                            \
-    if (!(condition)) {                                                                            \
-        fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                            \
-        return false;                                                                              \
-    }
 
 /* Runs a part in a child of its own, also out of another part. */
 static bool play_part(bool (*part)(void *), void *context) {
@@ -284,13 +322,8 @@ static bool sleeps(void *context) {
     int task = 0;
     idlers_start(&idlers, 50 * MIB);
     NEED(wait_for_helpers(1) && wait_for_clean());
-    uint64_t runs, later = background_read().nruns;
-    unsigned ms = 0;
-    do { /* what caches still held may come once more, and passes over slabs some times */
-        runs = later;
-        pause_ms(2 * SCAVENGE_LEAST_MS);
-        later = background_read().nruns;
-    } while (later != runs && (ms += 2 * SCAVENGE_LEAST_MS) < PATIENCE_MS);
+    uint64_t later;
+    NEED(wait_for_rest(&later));
     helpers_seen(&task);
     uint64_t switches = field_of(task, "\nvoluntary_ctxt_switches:", 10);
     NEED(switches > 0);
@@ -332,15 +365,11 @@ static void make_holes(unsigned count) {
     }
 }
 
-/* In a process that sleeps, but for housekeeping. */
-static bool wait_for_absent(size_t bytes, bool keep_house) {
+static bool wait_for_absent(size_t bytes) {
     for (unsigned ms = 0; absent() < bytes; ms += 10) {
         if (ms > PATIENCE_MS) {
             fprintf(stderr, "%zu bytes absent\n", absent());
             return false;
-        }
-        if (keep_house) {
-            event_poll();
         }
         pause_ms(10);
     }
@@ -350,33 +379,60 @@ static bool wait_for_absent(size_t bytes, bool keep_house) {
 /* Free slots are unused memory, too: enough of them start a helper, and wake one that rests. */
 static bool looks_into_slabs(void *context) {
     (void)context;
-    set_decay_ms(100);
+    set_decay_ms(3600000);
     struct idlers idlers;
+    int task;
     idlers_start(&idlers, 0);
     make_holes(2048);
-    NEED(wait_for_absent(8 * MIB, true));
-    NEED(wait_for_helpers(1));
+    for (unsigned ms = 0; helpers_seen(&task) == 0; ms += 10) {
+        NEED(ms < PATIENCE_MS);
+        event_poll(); /* housekeeping asks for a helper */
+        pause_ms(10);
+    }
+    set_decay_ms(100);
+    NEED(wait_for_absent(8 * MIB));
     event_trim_all(); /* so that nothing parked goes home later */
-    uint64_t runs, later = background_read().nruns;
-    unsigned ms = 0;
-    do {
-        runs = later;
-        pause_ms(2 * SCAVENGE_LEAST_MS);
-        later = background_read().nruns;
-    } while (later != runs && (ms += 2 * SCAVENGE_LEAST_MS) < PATIENCE_MS);
-    NEED(later == runs);
+    uint64_t later;
+    NEED(wait_for_rest(&later));
     event_poll(); /* what is for once a second has just been done */
     void *object;
     NEED(arena_fill(this_thread->arena, 30, &object, 1) == 1);
     event_poll();
-    for (ms = 0; background_read().nruns == later; ms += 5) {
-        NEED(ms < PATIENCE_MS);
-        pause_ms(5);
-    }
+    NEED(wait_for_run(later));
     arena_drain(30, &object, 1);
     make_holes(2048); /* in part where it was absent */
-    NEED(wait_for_absent(3 * MIB, false));
+    NEED(wait_for_absent(3 * MIB));
     NEED(background_read().nruns > later);
+    idlers_stop(&idlers);
+    return true;
+}
+
+/* A thread changes slabs of an arena that is not its own, and sleeps soon after. */
+static bool looks_into_slabs_of_others(void *context) {
+    (void)context;
+    set_decay_ms(100);
+    struct idlers idlers;
+    void *objects[64];
+    struct arena *other = arenas_create(NULL);
+    for (unsigned n = 0; n < ARRAY_LEN(objects);) {
+        n += arena_fill(other, 21, objects + n, 1);
+    }
+    idlers_start(&idlers, 50 * MIB);
+    NEED(wait_for_helpers(1));
+    event_trim_all();
+    uint64_t later;
+    NEED(wait_for_rest(&later));
+    event_poll(); /* what is for once a second has been done */
+    NEED(wait_for_rest(&later));
+    for (unsigned i = 0; i < ARRAY_LEN(objects); i++) {
+        if (i % 16 != 0) {
+            arena_drain(21, &objects[i], 1);
+        }
+    }
+    pause_ms(20);
+    event_poll();
+    NEED(wait_for_run(later) && wait_for_rest(&later));
+    NEED(purge_page_size > 4096 || arena_absent(other) == 4 * 12288);
     idlers_stop(&idlers);
     return true;
 }
@@ -450,6 +506,7 @@ static void test_auto(void **state) {
     play(starts_for_a_sum);
     play(sleeps);
     play(looks_into_slabs);
+    play(looks_into_slabs_of_others);
     play(hears_of_new_curves);
     play(not_without_decay);
 }
@@ -653,6 +710,7 @@ static void test_ends(void **state) {
 int main(void) {
     unit_start();
     unit_need_address_space();
+    scavenge_least_ms = 30;
     ashlar_free(ashlar_malloc(1));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_auto),

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "heap/arenas.h"
+#include "heap/scavenge.h"
 #include "meta/meta.h"
 #include "opt/opt.h"
 #include "os/cpus.h"
@@ -119,6 +120,52 @@ static void *no_map(size_t size) {
     return NULL;
 }
 
+static void fill(struct arena *arena, void **objects, unsigned count) {
+    for (unsigned n = 0; n < count;) {
+        n += arena_fill(arena, 36, objects + n, 1);
+    }
+}
+
+/* Of every slab of eight objects, those of the given remainder. */
+static void drop(void **objects, unsigned count, bool first) {
+    for (unsigned i = 0; i < count; i++) {
+        if ((i % 8 == 0) == first) {
+            arena_drain(36, &objects[i], 1);
+        }
+    }
+}
+
+/* One arena has far more to look into than one call may; the others have their turn. */
+static void test_turns(void **state) {
+    (void)state;
+    enum {
+        MOST_CALLS = 12,
+        CROWD = 8 * 2 * MOST_CALLS * SCAVENGE_EFFORT / SCAVENGE_CALL,
+        FEW = 16
+    };
+    static void *many[CROWD];
+    static void *few[FEW];
+    struct arena *crowded = arenas_get(0);
+    struct arena *other = arenas_create(NULL);
+    assert_non_null(other);
+    assert_true(arena_set_decay_ms(crowded, PAGES_DIRTY, 0));
+    assert_true(arena_set_decay_ms(other, PAGES_DIRTY, 0));
+    scavenge_least_ms = 1;
+    fill(crowded, many, CROWD);
+    fill(other, few, FEW);
+    drop(many, CROWD, false);
+    drop(few, FEW, false);
+    uint64_t now_ns = 1000000000;
+    for (unsigned calls = 0; scavenge_is_wanted(other); calls++) {
+        assert_true(calls < MOST_CALLS);
+        arenas_decay(now_ns += 10000000);
+    }
+    assert_true(scavenge_is_wanted(crowded));
+    drop(many, CROWD, true);
+    assert_true(arenas_destroy(other));
+    arenas_check();
+}
+
 /* Without memory for another arena threads share the ones there are. */
 static bool bind_without_memory(void *context) {
     (void)context;
@@ -143,9 +190,9 @@ static void test_no_memory(void **state) {
 int main(void) {
     unit_start();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start),     cmocka_unit_test(test_bind),
-        cmocka_unit_test(test_threads),   cmocka_unit_test(test_decay),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_start),   cmocka_unit_test(test_bind),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_decay),
+        cmocka_unit_test(test_turns),   cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

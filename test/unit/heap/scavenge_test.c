@@ -25,6 +25,7 @@ static uint64_t now_ns;
 static unsigned ncalls;
 static size_t purged_bytes;
 static bool refuse;
+static uintptr_t locked; /* refused for the slab of one granule there */
 static void (*during)(void);
 
 static void *live[MOST]; /* NULL: freed */
@@ -43,8 +44,9 @@ static bool noted_purge(void *address, size_t size) {
         during = NULL;
         once();
     }
-    purged_bytes += refuse ? 0 : size;
-    return !refuse && real.purge(address, size);
+    bool refused = refuse || (uintptr_t)address >> LG_GRANULE == locked >> LG_GRANULE;
+    purged_bytes += refused ? 0 : size;
+    return !refused && real.purge(address, size);
 }
 
 static void begin(size_t page_size) {
@@ -58,6 +60,7 @@ static void begin(size_t page_size) {
     os_page_ops = real;
     os_page_ops.purge = noted_purge;
     refuse = false;
+    locked = 0;
     during = NULL;
     ncalls = 0;
     purged_bytes = 0;
@@ -158,7 +161,8 @@ static size_t all_unused_bytes(bool zero) {
 }
 
 static uint64_t pass_with(unsigned *effort) {
-    return scavenge_decayed(arena, now_ns, effort);
+    scavenge_decayed(arena, now_ns, effort);
+    return scavenge_due_ns(arena);
 }
 
 /* Time goes on until a pass is due, and is it over then. */
@@ -382,7 +386,7 @@ static void test_effort(void **state) {
     end();
 }
 
-/* The system refuses: nothing is absent, nothing is asked again until a slab changes, and not soon. */
+/* The system refuses: nothing is absent, and nothing is asked again soon, unless somebody wants it all. */
 static void test_refusal(void **state) {
     (void)state;
     enum { CLASS = 21, SLABS = 40 };
@@ -400,22 +404,54 @@ static void test_refusal(void **state) {
     unsigned effort = UINT32_MAX;
     assert_int_equal(pass_with(&effort), now_ns + (uint64_t)64 * DECAY_MS / 4 * MS);
     assert_in_range(ncalls, 1, 2 * BIN_MAX_RELEASED);
-    scavenge_all(arena);
-    assert_int_equal(ncalls, 2 * SLABS);
-    scavenge_all(arena);
-    assert_int_equal(ncalls, 2 * SLABS);
+    for (unsigned i = 0; i < 2; i++) {
+        ncalls = 0;
+        scavenge_all(arena);
+        assert_int_equal(ncalls, 2 * SLABS);
+    }
     assert_int_equal(absent(), 0);
     assert_int_equal(arena->pages.purged[PAGES_DIRTY].slab_bytes, 0);
     refuse = false;
-    drop(0);
-    drop(16);
     scavenge_all(arena);
-    assert_int_equal(absent(), 2 * 3 * 4096);
+    assert_int_equal(absent(), all_unused_bytes(true));
+    assert_int_equal(absent(), 2 * 4096 * SLABS);
     check_contents();
     end();
 }
 
-/* Passes begin half a decay apart, but not below a limit; with nothing to look at there are none. */
+/* A program has locked some pages: the others go as ever, and these are tried again when something comes or
+ * goes. */
+static void test_locked_pages(void **state) {
+    (void)state;
+    enum { CLASS = 21, PER_SLAB = 16, SLABS = 40 };
+    begin(4096);
+    fill_slabs(CLASS, SLABS);
+    for (unsigned i = 0; i < nlive; i++) {
+        if (i % PER_SLAB != 0) { /* three pages of four are unused */
+            drop(i);
+        }
+    }
+    locked = (uintptr_t)live[0];
+    one_pass();
+    one_pass();
+    one_pass();
+    assert_int_equal(ncalls, SLABS);
+    assert_int_equal(absent(), (SLABS - 1) * 3 * 4096);
+    one_pass();
+    assert_int_equal(ncalls, SLABS);
+    locked = 0;
+    one_pass();
+    assert_int_equal(ncalls, SLABS);
+    drop(PER_SLAB);
+    one_pass();
+    assert_int_equal(ncalls, SLABS + 2);
+    assert_int_equal(absent(), (SLABS * 3 + 1) * 4096);
+    assert_int_equal(absent(), all_unused_bytes(true));
+    check_contents();
+    end();
+}
+
+/* Passes begin a quarter of a decay apart, but not below a limit; with nothing to look at there are none. */
 static void test_times(void **state) {
     (void)state;
     enum { CLASS = 21 };
@@ -533,6 +569,43 @@ static void test_reset(void **state) {
     end();
 }
 
+/* An arena's number is used again: what was done for the old one is no reason to skip the new one, whose life
+ * begins alike. */
+static void test_used_again(void **state) {
+    (void)state;
+    begin(4096);
+    uint64_t due_ns = 0;
+    for (unsigned life = 0; life < 3; life++) {
+        struct arena *manual = arenas_create(NULL);
+        assert_non_null(manual);
+        arena_set_decay_ms(manual, PAGES_DIRTY, 1000000);
+        void *slots[64];
+        for (unsigned n = 0; n < 64;) {
+            n += arena_fill(manual, 21, slots + n, 64 - n);
+        }
+        for (unsigned i = 0; i < 64; i++) {
+            if ((uintptr_t)slots[i] % GRANULE_SIZE != 0) {
+                arena_drain(21, &slots[i], 1);
+            }
+        }
+        assert_true(scavenge_is_wanted(manual));
+        for (unsigned i = 0; i < 5; i++) {
+            unsigned effort = UINT32_MAX;
+            scavenge_decayed(manual, now_ns, &effort);
+            now_ns = life == 2 ? now_ns : now_ns + (uint64_t)250000 * MS;
+        }
+        assert_int_equal(gauge_read(&manual->bins[21].absent), life == 2 ? 0 : 4 * 3 * 4096);
+        assert_int_equal(scavenge_is_wanted(manual), life == 2);
+        due_ns = counter_read(&manual->scavenger.next_ns);
+        assert_true(arenas_destroy(manual));
+    }
+    struct arena *last = arenas_create(NULL);
+    assert_true(due_ns > now_ns);
+    assert_int_equal(counter_read(&last->scavenger.next_ns), 0);
+    assert_true(arenas_destroy(last));
+    end();
+}
+
 /* ---- threads ---- */
 
 static _Atomic bool over;
@@ -608,11 +681,12 @@ static int setup(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_goes), cmocka_unit_test(test_what_comes_back),
-        cmocka_unit_test(test_changes),   cmocka_unit_test(test_meanwhile),
-        cmocka_unit_test(test_effort),    cmocka_unit_test(test_refusal),
-        cmocka_unit_test(test_times),     cmocka_unit_test(test_huge_pages),
-        cmocka_unit_test(test_reset),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_what_goes),    cmocka_unit_test(test_what_comes_back),
+        cmocka_unit_test(test_changes),      cmocka_unit_test(test_meanwhile),
+        cmocka_unit_test(test_effort),       cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_times),        cmocka_unit_test(test_huge_pages),
+        cmocka_unit_test(test_reset),        cmocka_unit_test(test_used_again),
+        cmocka_unit_test(test_locked_pages), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
