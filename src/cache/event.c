@@ -126,7 +126,9 @@ void event_trim_all(void) {
     }
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        depots_trim(arena, true);
+        depots_trim(arena, true); /* objects of any arena */
+    }
+    for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         arena_trim(arena, true);
         if (waits) {
             scavenge_all(arena);

@@ -90,6 +90,20 @@ static void test_trim_all(void **state) {
     arenas_check();
 }
 
+/* Objects that wait in another arena's depot, of a higher number, come home before slabs are looked at. */
+static void test_trim_all_depots(void **state) {
+    (void)state;
+    struct arena *other = arenas_create(NULL);
+    assert_non_null(other);
+    event_trim_all();
+    depot_park(other, 21, new_magazine(21, 10));
+    assert_true(arenas_get(0)->pages.nactive > 0);
+    event_trim_all();
+    assert_int_equal(arenas_get(0)->pages.nactive, 0);
+    assert_int_equal(pages_unused(&arenas_get(0)->pages, PAGES_DIRTY), 0);
+    assert_true(arenas_destroy(other));
+}
+
 static void *trim(void *argument) {
     (void)argument;
     event_trim_all(); /* before the thread has anything */
@@ -167,9 +181,10 @@ int main(void) {
     unit_start();
     ashlar_free(ashlar_malloc(1));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arm),        cmocka_unit_test(test_ticks),
-        cmocka_unit_test(test_trim_all),   cmocka_unit_test(test_decay_by_use),
-        cmocka_unit_test(test_new_thread), cmocka_unit_test(test_idle_thread),
+        cmocka_unit_test(test_arm),          cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_trim_all),     cmocka_unit_test(test_trim_all_depots),
+        cmocka_unit_test(test_decay_by_use), cmocka_unit_test(test_new_thread),
+        cmocka_unit_test(test_idle_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
