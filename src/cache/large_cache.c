@@ -19,7 +19,8 @@ static struct run *peek(const struct large_cache *cache, unsigned slot) {
     return atomic_load_explicit(&cache->slots[slot], memory_order_relaxed);
 }
 
-static struct run *take_if_any(struct large_cache *cache, unsigned slot) {
+/* Any thread. */
+static ALWAYS_INLINE struct run *empty_slot(struct large_cache *cache, unsigned slot) {
     if (peek(cache, slot) == NULL) {
         return NULL;
     }
@@ -31,7 +32,25 @@ static struct run *take_if_any(struct large_cache *cache, unsigned slot) {
     return atomic_exchange_explicit(&cache->slots[slot], NULL, memory_order_acquire);
 }
 
+static unsigned length_in(const struct large_cache *cache, unsigned slot) {
+    return atomic_load_explicit(&cache->lengths[slot], memory_order_relaxed);
+}
+
+/* A slot is entered once: the next run is mostly of the same length. */
+static void enter(struct large_cache *cache, unsigned slot, unsigned length) {
+    cache->filled |= (uint32_t)1 << slot;
+    atomic_store_explicit(&cache->lengths[slot], (uint8_t)length, memory_order_relaxed);
+}
+
+static void strike_out(struct large_cache *cache, unsigned slot) {
+    cache->filled &= ~((uint32_t)1 << slot);
+    atomic_store_explicit(&cache->lengths[slot], 0, memory_order_relaxed);
+}
+
 static void put(struct large_cache *cache, unsigned slot, struct run *run) {
+    if (unlikely(length_in(cache, slot) != run->ngranules)) {
+        enter(cache, slot, run->ngranules);
+    }
     atomic_store_explicit(&cache->slots[slot], run, memory_order_release);
 }
 
@@ -39,7 +58,7 @@ static void give_back(struct run *run) {
     pages_free(pages_of(run->chunk), run);
 }
 
-static void *hand_out(struct large_cache *cache, struct run *run, size_t usable) {
+static ALWAYS_INLINE void *hand_out(struct large_cache *cache, struct run *run, size_t usable) {
     cache->granules -= run->ngranules;
     if (run->usable != usable) {
         run->usable = usable;
@@ -54,20 +73,13 @@ static void *hand_out(struct large_cache *cache, struct run *run, size_t usable)
 void *large_cache_take(struct large_cache *cache, size_t usable) {
     unsigned n = granules_of(usable);
     unsigned slot = slot_of(n);
-    struct run *run = take_if_any(cache, slot);
-    if (run == NULL) {
-        return NULL;
-    }
-    if (unlikely(run->ngranules != n)) {
-        put(cache, slot, run);
-        return NULL;
-    }
-    return hand_out(cache, run, usable);
+    struct run *run = length_in(cache, slot) == n ? empty_slot(cache, slot) : NULL;
+    return run != NULL ? hand_out(cache, run, usable) : NULL;
 }
 
 void *large_cache_take_newest(struct large_cache *cache, struct arena *arena, size_t usable) {
     unsigned slot = cache->newest;
-    struct run *run = take_if_any(cache, slot);
+    struct run *run = empty_slot(cache, slot);
     if (run == NULL) {
         return NULL;
     }
@@ -81,21 +93,26 @@ void *large_cache_take_newest(struct large_cache *cache, struct arena *arena, si
     return hand_out(cache, run, usable);
 }
 
-/* Somebody may take a run and use its descriptor meanwhile: the sum was true a moment ago. */
-static NO_SANITIZE_THREAD unsigned count_granules(const struct large_cache *cache) {
-    unsigned n = 0;
-    for (unsigned slot = 0; slot < LARGE_CACHE_SLOTS; slot++) {
-        const struct run *run = peek(cache, slot);
-        n += run != NULL ? run->ngranules : 0;
+/* The slots with runs, and the sum of these. */
+static void look_again(struct large_cache *cache) {
+    cache->granules = 0;
+    for (uint32_t rest = cache->filled; rest != 0; rest &= rest - 1) {
+        unsigned slot = (unsigned)__builtin_ctz(rest);
+        if (peek(cache, slot) == NULL) {
+            strike_out(cache, slot);
+        } else {
+            cache->granules += length_in(cache, slot);
+        }
     }
-    return n;
 }
 
+/* A slot that look_again() has found filled; somebody may have emptied it since. */
 static void drop(struct large_cache *cache, unsigned slot) {
-    struct run *run = take_if_any(cache, slot);
+    cache->granules -= length_in(cache, slot);
+    strike_out(cache, slot);
+    struct run *run = empty_slot(cache, slot);
     if (run != NULL) {
         struct pages *pages = pages_of(run->chunk);
-        cache->granules -= run->ngranules;
         counter_add(&cache->tally.drops, 1);
         give_back(run);
         purge_after_free(pages);
@@ -108,13 +125,15 @@ static COLD bool make_room(struct large_cache *cache, unsigned slot, unsigned n)
     if (n > most) {
         return false;
     }
-    cache->granules = count_granules(cache);
-    drop(cache, slot);
+    look_again(cache);
+    if ((cache->filled >> slot & 1) != 0) {
+        drop(cache, slot);
+    }
     if (cache->granules + n > most) {
         counter_add(&cache->tally.overfills, 1);
     }
-    for (slot = LARGE_CACHE_SLOTS; slot-- > 0 && cache->granules + n > most;) {
-        drop(cache, slot);
+    while (cache->granules + n > most) {
+        drop(cache, lg_floor(cache->filled));
     }
     return true;
 }
@@ -160,7 +179,7 @@ void large_cache_limit(struct large_cache *cache, const struct arena *arena) {
 
 void large_cache_empty(struct large_cache *cache) {
     for (unsigned slot = 0; slot < LARGE_CACHE_SLOTS; slot++) {
-        struct run *run = take_if_any(cache, slot);
+        struct run *run = empty_slot(cache, slot);
         if (run != NULL) {
             give_back(run);
         }
@@ -168,5 +187,9 @@ void large_cache_empty(struct large_cache *cache) {
 }
 
 size_t large_cache_bytes(const struct large_cache *cache) {
-    return (size_t)count_granules(cache) << LG_GRANULE;
+    size_t n = 0;
+    for (unsigned slot = 0; slot < LARGE_CACHE_SLOTS; slot++) {
+        n += peek(cache, slot) != NULL ? length_in(cache, slot) : 0;
+    }
+    return n << LG_GRANULE;
 }

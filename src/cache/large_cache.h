@@ -4,7 +4,8 @@
  * Holds: runs of up to 1 MiB, still cut out of their chunks, which the next object of exactly their
  * length takes without a lock. Lengths of n and n + 32 granules share a slot. Runs are of the thread's
  * own arena; they count as active.
- * Invariants: a run in a slot has kind RUN_CACHED; `granules` is at least the sum of the slots' runs.
+ * Invariants: a run in a slot has kind RUN_CACHED, and its length is in `lengths`. The length of a run that has left
+ *        stays there until room is made.
  * Locks: none. The owner fills slots; anybody may empty one by an atomic exchange, and does so when the
  *        owner has not used its slots for a while.
  */
@@ -26,6 +27,8 @@ struct large_cache {
     _Atomic unsigned most; /* granules it may keep */
     _Atomic bool used;     /* since the last time somebody looked */
     struct large_tally tally;
+    _Atomic uint8_t lengths[LARGE_CACHE_SLOTS]; /* of the runs in the slots; 0: of no run */
+    uint32_t filled;                            /* slots whose length is not 0, a bit each */
 };
 
 /* An object of `usable` bytes, a multiple of the page size; NULL: none is kept. Its contents are what the

@@ -45,11 +45,12 @@ void chunk_end_cut(struct chunk *chunk) {
 
 int chunk_find(const struct chunk *chunk, unsigned n, unsigned alignment) {
     bits128 aligned = alignment == 1 ? ALL_GRANULES : bits128_multiples(alignment);
-    bits128 starts = bits128_run_starts(chunk->dirty, n) & aligned;
+    bits128 starts = bits128_run_starts(chunk->free, n) & aligned;
     if (starts == 0) {
-        starts = bits128_run_starts(chunk->free, n) & aligned;
+        return -1;
     }
-    return starts == 0 ? -1 : (int)bits128_first(starts);
+    bits128 dirty = bits128_run_starts(chunk->dirty, n) & aligned;
+    return (int)bits128_first(dirty != 0 ? dirty : starts);
 }
 
 struct run *chunk_take(struct chunk *chunk, unsigned first, unsigned n, enum run_kind kind,

@@ -1,8 +1,8 @@
 /*
  * fill.c: lists by the longest free run, with lazy bounds.
  *
- * A bound is only lowered when a search in the chunk fails, to one less than what was searched for;
- * computing it exactly on every allocation cost half of a large malloc when it was measured.
+ * A bound is only lowered when a search in the chunk fails; computing it on every allocation cost half of a
+ * large malloc when it was measured.
  */
 #include "pages/fill.h"
 
@@ -64,7 +64,7 @@ struct chunk *fill_find(struct fill *fill, unsigned n, unsigned alignment, unsig
             *first = (unsigned)found;
             return chunk;
         }
-        fill_update(fill, chunk, n - 1);
+        fill_update(fill, chunk, bits128_longest_run(chunk->free));
     }
     return NULL;
 }

@@ -98,6 +98,11 @@ static void check_set(bits128 set) {
             }
         }
     }
+    unsigned longest = 0;
+    for (unsigned i = 0; i < 128; i++) {
+        longest = run_from[i] > longest ? run_from[i] : longest;
+    }
+    assert_int_equal(bits128_longest_run(set), longest);
     unsigned first = 128;
     unsigned last = 0;
     for (unsigned i = 0; i < 128; i++) {
