@@ -311,6 +311,10 @@ static bool may_help(void) {
     return mode_now() == BACKGROUND_TRUE || nthreads() > 1;
 }
 
+static size_t unused_granules(const struct arena *arena) {
+    return decaying(&arena->pages) + (scavenge_slack(arena) >> LG_GRANULE);
+}
+
 /* Enough for the first helper. */
 static bool is_much_unused(void) {
     if (mode_now() == BACKGROUND_TRUE) {
@@ -319,7 +323,7 @@ static bool is_much_unused(void) {
     size_t unused = 0;
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
-        unused += decaying(&arena->pages) + (scavenge_slack(arena) >> LG_GRANULE);
+        unused += unused_granules(arena);
     }
     return unused > BACKGROUND_START_GRANULES;
 }
@@ -328,6 +332,13 @@ void background_look(uint64_t now_ns) {
     if (nhelpers() == 0 && mode_now() != BACKGROUND_FALSE &&
         now_ns >= atomic_load_explicit(&not_before, memory_order_relaxed) && may_help() &&
         is_much_unused()) {
+        atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
+    }
+}
+
+void background_look_at(const struct arena *arena) {
+    if (nhelpers() == 0 && mode_now() == BACKGROUND_AUTO && may_help() &&
+        unused_granules(arena) > BACKGROUND_START_GRANULES) {
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
     }
 }

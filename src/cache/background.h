@@ -64,15 +64,18 @@ static inline bool background_is_active(void) {
 /* Creates a thread if one is still wanted: call it where the program's own code could run as well. */
 void background_start(void);
 
-/* Once a second or so: asks for a helper where one is missing. */
+/* Asks for a helper where one is missing: from time to time, for what is unused in all arenas. */
 void background_look(uint64_t now_ns);
+/* The same after so many slow operations, for what one arena has, so that much that becomes unused within a
+ * moment, after which all threads sleep, is not missed. */
+struct arena;
+void background_look_at(const struct arena *arena);
 
 /* The target of upcalls.unused: memory of an arena became unused, or is to be looked at again. */
 void background_notice(struct pages *pages, bool again);
 
 /* Wakes a helper that rests although slabs of the arena, or of any, have changed. Threads ask for it now and
  * then: for the arena they allocate from, and less often for all, since what they free may be others'. */
-struct arena;
 void background_notice_slabs(const struct arena *arena);
 void background_notice_all_slabs(void);
 

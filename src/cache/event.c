@@ -16,6 +16,8 @@ static const uint64_t trim_interval_ns = 1000000000;
 
 static const uint64_t decay_interval_ns = 10000000;
 
+enum { POLLS_PER_LOOK = 2 };
+
 static _Atomic uint64_t next_trim_ns;
 static _Atomic uint64_t next_decay_ns;
 
@@ -68,7 +70,6 @@ void event_trim_if_due(uint64_t now_ns) {
         purge_after_free(&arena->pages); /* the caches' runs */
     }
     background_notice_all_slabs();
-    background_look(now_ns);
 }
 
 /* Looking at all magazines is for once in a tick of the clock. */
@@ -85,6 +86,7 @@ static void look_at_arenas(uint64_t now_ns) {
         background_notice_all_slabs();
         return;
     }
+    background_look(now_ns);
     arenas_decay(now_ns);
     if (collapse_is_on()) {
         collapse_dense(&arenas_space, now_ns, COLLAPSE_BUDGET);
@@ -97,12 +99,18 @@ void event_poll(void) {
     if (is_due(&next_decay_ns, now_ns, decay_interval_ns)) {
         look_at_arenas(now_ns);
     }
+    struct thread *thread = this_thread;
+    bool known = thread != &boot_thread && thread != &gone_thread;
+    if (known) {
+        background_notice_slabs(thread->arena);
+        if (++thread->polls % POLLS_PER_LOOK == 0) {
+            background_look_at(thread->arena);
+        }
+    }
     if (unlikely(atomic_load_explicit(&background_wanted, memory_order_relaxed))) {
         background_start();
     }
-    struct thread *thread = this_thread;
-    if (thread != &boot_thread && thread != &gone_thread) {
-        background_notice_slabs(thread->arena);
+    if (known) {
         look_at_peak(thread, now_ns);
         if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0)) {
             thread_events_run(thread);

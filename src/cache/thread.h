@@ -59,6 +59,7 @@ struct thread {
     bool explicit;       /* a program's own cache, not a thread */
     bool armed;          /* `allocated` and `deallocated` are whole, and live */
     unsigned ticks;      /* slow operations since the clock was last read */
+    unsigned polls;      /* how often it was (event.c) */
     struct arena *arena; /* where refills come from */
     uint64_t allocated;  /* usable bytes: what no bin counted, or everything once armed */
     uint64_t deallocated;

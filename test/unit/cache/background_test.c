@@ -352,7 +352,7 @@ static size_t absent(void) {
 
 /* Frees seven objects of eight, in slabs of eight. */
 static void make_holes(unsigned count) {
-    enum { MOST = 2048, SIZE = 14336 };
+    enum { MOST = 4096, SIZE = 14336 };
     static void *objects[MOST];
     for (unsigned i = 0; i < count; i++) {
         objects[i] = ashlar_malloc(SIZE);
@@ -381,16 +381,11 @@ static bool looks_into_slabs(void *context) {
     (void)context;
     set_decay_ms(3600000);
     struct idlers idlers;
-    int task;
     idlers_start(&idlers, 0);
-    make_holes(2048);
-    for (unsigned ms = 0; helpers_seen(&task) == 0; ms += 10) {
-        NEED(ms < PATIENCE_MS);
-        event_poll(); /* housekeeping asks for a helper */
-        pause_ms(10);
-    }
+    make_holes(4096); /* in no time, and then nobody does anything */
+    NEED(wait_for_helpers(1));
     set_decay_ms(100);
-    NEED(wait_for_absent(8 * MIB));
+    NEED(wait_for_absent(16 * MIB));
     event_trim_all(); /* so that nothing parked goes home later */
     uint64_t later;
     NEED(wait_for_rest(&later));
