@@ -162,11 +162,7 @@ static void send_away(struct thread *thread, unsigned class, struct magazine *ma
 /* Whether the thread has no use for what it frees: others' objects, such as p, more than twice as many as it
  * asked for. */
 static bool consumes(const struct thread *thread, unsigned class, const void *p) {
-    const struct magazine *loaded = thread->loaded[class];
-    if (loaded == NULL) {
-        return false;
-    }
-    int64_t surplus = thread->moved[class] + loaded->capacity;
+    int64_t surplus = thread->moved[class] + thread->loaded[class]->capacity;
     return !thread->strict && surplus > (int64_t)thread_requests(thread, class) &&
            depot_owner_of(p) != thread->arena;
 }
@@ -183,7 +179,7 @@ bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
         return false;
     }
     struct magazine *full = thread->loaded[class];
-    bool consumer = consumes(thread, class, p);
+    bool consumer = full != NULL && consumes(thread, class, p);
     if (full != NULL && may_grow(thread, class, consumer) && grow(thread, class)) {
         return true;
     }
