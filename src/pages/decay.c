@@ -56,9 +56,16 @@ static void forget(struct decay *decay, size_t reused) {
     }
 }
 
+/* Some of the pages are used now, and their part of the backlog goes. */
+static void see(struct decay *decay, size_t current) {
+    if (current < decay->previous) {
+        forget(decay, decay->previous - current);
+        decay->previous = current;
+    }
+}
+
 static void advance(struct decay *decay, uint64_t epochs, size_t current) {
     size_t appeared = current > decay->previous ? current - decay->previous : 0;
-    forget(decay, current < decay->previous ? decay->previous - current : 0);
     if (epochs >= DECAY_STEPS) {
         memset(decay->backlog, 0, sizeof(decay->backlog));
     } else {
@@ -78,6 +85,7 @@ size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current) {
     if (length == 0) {
         return 0;
     }
+    see(decay, current);
     if (decay->epoch_ns == 0) {
         decay->epoch_ns = now_ns;
     } else if (now_ns >= decay->epoch_ns + length) {
@@ -113,8 +121,8 @@ uint64_t decay_due_ns(const struct decay *decay, size_t current) {
     return decay->epoch_ns + epochs * decay_epoch_ns(decay);
 }
 
-void decay_purged(struct decay *decay, size_t current) {
-    if (current < decay->previous) {
-        decay->previous = current;
+void decay_purged(struct decay *decay, size_t left) {
+    if (left < decay->previous) {
+        decay->previous = left;
     }
 }

@@ -48,7 +48,7 @@ size_t decay_limit(struct decay *decay, uint64_t now_ns, size_t current);
  * backlog; UINT64_MAX: never, 0: it is now. */
 uint64_t decay_due_ns(const struct decay *decay, size_t current);
 
-/* After a purge: `current` pages are left now. */
-void decay_purged(struct decay *decay, size_t current);
+/* After a purge: of the `current` pages of the last decay_limit() so many are left. */
+void decay_purged(struct decay *decay, size_t left);
 
 #endif

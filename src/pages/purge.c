@@ -32,6 +32,7 @@ struct sweep {
     struct purgeable wanted; /* of free chunks */
     uint64_t calls;
     uint64_t granules;
+    size_t gone; /* of them, those that were in the state */
 };
 
 /* Of the granules in `wanted`, those in whole pages of free granules, with their pages' others. */
@@ -97,6 +98,7 @@ static void purge_victim(struct sweep *sweep, struct victim *victim) {
         return; /* still as before */
     }
     sweep->granules += bits128_count(victim->dirty | victim->muzzy);
+    sweep->gone += bits128_count(sweep->state == PAGES_DIRTY ? victim->dirty : victim->muzzy);
     victim->dirty = 0;
     victim->muzzy = muzzy;
 }
@@ -125,6 +127,7 @@ static size_t purge_free_chunks(struct sweep *sweep, size_t target) {
             size_t n = hooked_dispose(space_of(chunk), chunk, &pages->owner, sweep->lazily,
                                       sweep->state == PAGES_MUZZY);
             sweep->granules += n;
+            sweep->gone += n;
             sweep->calls++;
             gone += n;
             if (n == 0) {
@@ -213,12 +216,12 @@ static void add(_Atomic uint64_t *counter, uint64_t n) {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
-/* Purges `target` granules of a state, as far as there are any. Whole chunks that were used lately come last:
- * large objects are likely to use them again. now_ns: 0 when it does not matter. */
-static void purge_state(struct pages *pages, enum page_state state, bool lazily, size_t target,
-                        uint64_t now_ns) {
+/* Purges `target` granules of a state, as far as there are any, and returns how many went. Whole chunks that
+ * were used lately come last: large objects are likely to use them again. now_ns: 0 when it does not matter. */
+static size_t purge_state(struct pages *pages, enum page_state state, bool lazily, size_t target,
+                          uint64_t now_ns) {
     if (target == 0) {
-        return;
+        return 0;
     }
     struct sweep sweep = {.pages = pages, .state = state, .lazily = lazily};
     sweep.wanted.muzzy = state == PAGES_MUZZY;
@@ -239,6 +242,7 @@ static void purge_state(struct pages *pages, enum page_state state, bool lazily,
     if (!opts.retain) {
         space_release_regions(pages->common);
     }
+    return sweep.gone;
 }
 
 /* Time until the next look: an epoch of the faster curve, within reason. */
@@ -288,9 +292,10 @@ static uint64_t decay_locked(struct pages *pages, uint64_t now_ns) {
         struct decay *decay = &pages->decay[state];
         size_t current = pages_unused(pages, state);
         size_t limit = decay_limit(decay, now_ns, current);
-        purge_state(pages, state, purges_lazily(pages, state), current - limit, now_ns);
+        size_t gone =
+            purge_state(pages, state, purges_lazily(pages, state), current - limit, now_ns);
+        decay_purged(decay, gone < current ? current - gone : 0);
         size_t left = pages_unused(pages, state);
-        decay_purged(decay, left);
         uint64_t next = decay_due_ns(decay, left);
         if (limit < current && left >= current) { /* the system refuses */
             next = now_ns + REFUSED_EPOCHS * interval_ns(pages);

@@ -141,6 +141,34 @@ static void test_reuse(void **state) {
     assert_true(current <= 2 * OFTEN_USED);
 }
 
+/* The same if it is seen in the middle of an epoch that they are in use, and if more is purged than must be. */
+static void test_reuse_within_epochs(void **state) {
+    (void)state;
+    enum { NEVER_USED = 1000, OFTEN_USED = 100, TOO_MANY = 5 };
+    for (unsigned variant = 1; variant < 4; variant++) {
+        size_t in_use = (variant & 1) != 0 ? OFTEN_USED : 0;
+        size_t beyond = (variant & 2) != 0 ? TOO_MANY : 0;
+        struct decay decay;
+        decay_init(&decay, 10000);
+        uint64_t epoch = decay_epoch_ns(&decay);
+        decay_limit(&decay, origin_ns, 0);
+        size_t current = NEVER_USED + OFTEN_USED;
+        for (unsigned t = 1; t <= DECAY_STEPS + 8; t++) {
+            size_t limit = decay_limit(&decay, origin_ns + t * epoch, current);
+            if (limit < current) {
+                current = limit > OFTEN_USED + beyond ? limit - beyond : OFTEN_USED;
+            }
+            decay_purged(&decay, current);
+            uint64_t middle = origin_ns + t * epoch + epoch / 2;
+            limit = decay_limit(&decay, middle, current - in_use);
+            assert_true(limit <= current - in_use);
+            decay_purged(&decay, limit);
+            current = limit + in_use;
+        }
+        assert_true(current <= 2 * OFTEN_USED);
+    }
+}
+
 /* What appears within the running epoch is not due, however much is. */
 static void test_young_pages_stay(void **state) {
     (void)state;
@@ -164,9 +192,13 @@ static void test_young_pages_stay(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_never_and_at_once), cmocka_unit_test(test_curve),
-        cmocka_unit_test(test_backlog),           cmocka_unit_test(test_with_purges),
-        cmocka_unit_test(test_young_pages_stay),  cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_never_and_at_once),
+        cmocka_unit_test(test_curve),
+        cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_with_purges),
+        cmocka_unit_test(test_young_pages_stay),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_reuse_within_epochs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
