@@ -171,43 +171,50 @@ static _Noreturn void report_bad_object(unsigned class, const void *p, const str
     fatal_pointer("free", p, "object was freed before (double free)");
 }
 
-struct returning {
-    void *object;
-    struct run *slab;
-};
+static struct run *slab_at(unsigned class, const void *object) {
+    struct chunk *chunk = chunk_find_at(object);
+    struct run *slab = NULL;
+    if (chunk != NULL && atomic_load_explicit(&chunk->kind, memory_order_relaxed) == CHUNK_CUT) {
+        slab = chunk_run_at(chunk, object);
+    }
+    if (unlikely(slab == NULL || slab->class != class)) {
+        report_bad_object(class, object, slab);
+    }
+    return slab;
+}
 
-static void find_slabs(unsigned class, void *const *slots, unsigned n, struct returning *all) {
+/* Neighbours come back together, mostly. */
+static void find_slabs(unsigned class, void *const *slots, unsigned n, struct slab_object *all) {
+    struct run *slab = NULL;
+    uintptr_t begin = 0;
+    size_t bytes = 0;
     for (unsigned i = 0; i < n; i++) {
-        struct chunk *chunk = chunk_find_at(slots[i]);
-        struct run *slab = NULL;
-        if (chunk != NULL &&
-            atomic_load_explicit(&chunk->kind, memory_order_relaxed) == CHUNK_CUT) {
-            slab = chunk_run_at(chunk, slots[i]);
+        if ((uintptr_t)slots[i] - begin >= bytes) {
+            slab = slab_at(class, slots[i]);
+            prefetch_write(slab);
+            begin = run_address(slab);
+            bytes = slab->ngranules * GRANULE_SIZE;
         }
-        if (unlikely(slab == NULL || slab->class != class)) {
-            report_bad_object(class, slots[i], slab);
-        }
-        prefetch_write(slab);
-        all[i] = (struct returning){slots[i], slab};
+        all[i] = (struct slab_object){slots[i], slab};
     }
 }
 
 /* Returns the objects of one arena out of n; the others move to the front. Returns how many those
  * are. */
-static unsigned drain_arena(struct arena *arena, unsigned class, struct returning *all,
+static unsigned drain_arena(struct arena *arena, unsigned class, struct slab_object *all,
                             unsigned n) {
     struct bin *bin = &arena->bins[class];
     struct run *surplus[BIN_MAX_RELEASED];
     unsigned others = 0;
     lock_acquire(&bin->lock);
-    for (unsigned i = 0; i < n; i++) {
-        struct run *slab = all[i].slab;
-        if (arena_of(slab->chunk) != arena) {
-            all[others++] = all[i];
+    for (unsigned i = 0; i < n;) {
+        if (arena_of(all[i].slab->chunk) != arena) {
+            all[others++] = all[i++];
             continue;
         }
-        unsigned slot = slab_slot_of(slab, all[i].object);
-        if (unlikely(slot == NO_SLOT || !bin_put_locked(bin, slab, slot))) {
+        struct run *slab = all[i].slab;
+        i += bin_put_locked(bin, &all[i], n - i);
+        if (unlikely(i < n && all[i].slab == slab)) {
             lock_release(&bin->lock); /* a handler of SIGABRT may allocate */
             report_bad_object(class, all[i].object, slab);
         }
@@ -221,7 +228,7 @@ static unsigned drain_arena(struct arena *arena, unsigned class, struct returnin
 }
 
 void arena_drain(unsigned class, void *const *slots, unsigned n) {
-    struct returning all[DRAIN_BATCH];
+    struct slab_object all[DRAIN_BATCH];
     while (n > 0) {
         unsigned batch = n < DRAIN_BATCH ? n : DRAIN_BATCH;
         find_slabs(class, slots, batch, all);

@@ -97,11 +97,10 @@ void bin_add_locked(struct bin *bin, struct run *slab) {
     gauge_add(&bin->nslabs, 1);
 }
 
-bool bin_put_locked(struct bin *bin, struct run *slab, unsigned slot) {
-    if (unlikely(!slab_put(slab, slot))) {
-        return false;
-    }
-    unsigned fullness = fullness_of(slab);
+unsigned bin_put_locked(struct bin *bin, const struct slab_object *objects, unsigned n) {
+    struct run *slab = objects[0].slab;
+    unsigned put = slab_put(objects, n);
+    unsigned fullness = slab->nfree != 0 ? fullness_of(slab) : NOT_LISTED;
     if (fullness != slab->fullness) {
         unsigned wake = sizeclasses[slab->class].nslots / 8u;
         wake = wake > WAKE_SLOTS ? WAKE_SLOTS : wake;
@@ -110,7 +109,7 @@ bool bin_put_locked(struct bin *bin, struct run *slab, unsigned slot) {
             enlist(bin, slab, fullness);
         }
     }
-    return true;
+    return put;
 }
 
 /* A slab leaves for good. */

@@ -103,19 +103,27 @@ unsigned slab_take(struct run *slab, void **end, unsigned want) {
     return want;
 }
 
-bool slab_put(struct run *slab, unsigned slot) {
-    uint64_t *word = &bits_of(slab)[slot / 64];
-    uint64_t bit = (uint64_t)1 << (slot % 64);
-    if (unlikely((*word & bit) != 0)) {
-        return false;
+unsigned slab_put(const struct slab_object *objects, unsigned n) {
+    struct run *slab = objects[0].slab;
+    const struct sizeclass *sc = &sizeclasses[slab->class];
+    uint64_t *bits = bits_of(slab);
+    uintptr_t base = run_address(slab);
+    unsigned hint = slab->hint;
+    unsigned i;
+    for (i = 0; i < n && objects[i].slab == slab; i++) {
+        unsigned slot = sizeclass_slot(sc, (uintptr_t)objects[i].object - base);
+        unsigned word = slot / 64;
+        uint64_t bit = (uint64_t)1 << (slot % 64);
+        if (unlikely(slot == NO_SLOT || (bits[word] & bit) != 0)) {
+            break;
+        }
+        bits[word] |= bit;
+        hint = word < hint ? word : hint;
     }
-    *word |= bit;
-    slab->nfree++;
-    if (slot / 64 < slab->hint) {
-        slab->hint = (uint8_t)(slot / 64);
-    }
+    slab->hint = (uint8_t)hint;
+    slab->nfree = (uint16_t)(slab->nfree + i);
     slab->rest &= (uint8_t)~REST_DONE;
-    return true;
+    return i;
 }
 
 /* ---- what was given back ------------------------------------------------------------------------ */

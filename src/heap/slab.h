@@ -30,8 +30,15 @@ void slab_destroy(struct pages *pages, struct run *slab);
  * end[-1]. Returns how many. */
 unsigned slab_take(struct run *slab, void **end, unsigned want);
 
-/* Marks a slot free. false: it was free already. */
-bool slab_put(struct run *slab, unsigned slot);
+/* An object, and the slab it lies in. */
+struct slab_object {
+    void *object;
+    struct run *slab;
+};
+
+/* The first of n >= 1 objects comes back, and those that follow and lie in the same slab. Returns how many: less than
+ * these when the next one is not an object's beginning, or free already. */
+unsigned slab_put(const struct slab_object *objects, unsigned n);
 
 /* run->rest. All zero of a slab that serves and is wholly in memory. */
 enum {
@@ -52,12 +59,14 @@ size_t slab_forget_absent(struct run *slab);
  * between them is free. Returns how many absent bytes come back. */
 size_t slab_wake(struct run *slab, const void *first, const void *last);
 
-/* The slot that begins at p, or NO_SLOT when none does. */
-static inline unsigned slab_slot_of(const struct run *slab, const void *p) {
-    const struct sizeclass *sc = &sizeclasses[slab->class];
-    uint64_t offset = (uintptr_t)p - run_address(slab);
+/* The slot that begins at an offset, or NO_SLOT when none does. */
+static inline unsigned sizeclass_slot(const struct sizeclass *sc, uint64_t offset) {
     uint64_t slot = offset * sc->inverse >> 32;
     return slot * sc->size == offset && slot < sc->nslots ? (unsigned)slot : NO_SLOT;
+}
+
+static inline unsigned slab_slot_of(const struct run *slab, const void *p) {
+    return sizeclass_slot(&sizeclasses[slab->class], (uintptr_t)p - run_address(slab));
 }
 
 /* The class of the slab object at p, also of a manual arena's; 0: it is none. */

@@ -36,6 +36,30 @@ static unsigned take(struct run *slab, unsigned want) {
     return n;
 }
 
+/* Returns how many of some random objects can come back: up to the first that is free, no object, or
+ * another slab's. */
+static unsigned put(struct prng *prng, struct run *slab) {
+    enum { MOST = 40 };
+    static struct run other;
+    struct slab_object objects[MOST];
+    unsigned nslots = sizeclasses[slab->class].nslots;
+    unsigned n = (unsigned)prng_below(prng, MOST) + 1;
+    unsigned expected = 0;
+    bool fits = true;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned slot = (unsigned)prng_below(prng, nslots);
+        bool inside = prng_one_in(prng, 50);
+        bool elsewhere = i > 0 && prng_one_in(prng, 50);
+        char *p = (char *)run_address(slab) + (size_t)slot * sizeclasses[slab->class].size;
+        objects[i] = (struct slab_object){p + inside, elsewhere ? &other : slab};
+        fits = fits && taken[slot] && !inside && !elsewhere;
+        expected += fits;
+        taken[slot] = taken[slot] && !fits;
+    }
+    assert_int_equal(slab_put(objects, n), expected);
+    return expected;
+}
+
 static void random_steps(struct prng *prng, struct run *slab) {
     unsigned nslots = sizeclasses[slab->class].nslots;
     unsigned nfree = nslots;
@@ -46,10 +70,7 @@ static void random_steps(struct prng *prng, struct run *slab) {
             assert_int_equal(n, want < nfree ? want : nfree);
             nfree -= n;
         } else {
-            unsigned slot = (unsigned)prng_below(prng, nslots);
-            assert_int_equal(slab_put(slab, slot), taken[slot]); /* false: was free */
-            nfree += taken[slot];
-            taken[slot] = false;
+            nfree += put(prng, slab);
         }
         if (step % 8 == 0) {
             check(slab, nfree);
@@ -57,7 +78,8 @@ static void random_steps(struct prng *prng, struct run *slab) {
     }
     for (unsigned slot = 0; slot < nslots; slot++) {
         if (taken[slot]) {
-            assert_true(slab_put(slab, slot));
+            char *p = (char *)run_address(slab) + (size_t)slot * sizeclasses[slab->class].size;
+            assert_int_equal(slab_put(&(struct slab_object){p, slab}, 1), 1);
             taken[slot] = false;
         }
     }
