@@ -328,17 +328,19 @@ static bool is_much_unused(void) {
     return unused > BACKGROUND_START_GRANULES;
 }
 
+static bool is_one_missing(uint64_t now_ns) {
+    return nhelpers() == 0 && mode_now() != BACKGROUND_FALSE && may_help() &&
+           now_ns >= atomic_load_explicit(&not_before, memory_order_relaxed);
+}
+
 void background_look(uint64_t now_ns) {
-    if (nhelpers() == 0 && mode_now() != BACKGROUND_FALSE &&
-        now_ns >= atomic_load_explicit(&not_before, memory_order_relaxed) && may_help() &&
-        is_much_unused()) {
+    if (is_one_missing(now_ns) && is_much_unused()) {
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
     }
 }
 
-void background_look_at(const struct arena *arena) {
-    if (nhelpers() == 0 && mode_now() == BACKGROUND_AUTO && may_help() &&
-        unused_granules(arena) > BACKGROUND_START_GRANULES) {
+void background_look_at(const struct arena *arena, uint64_t now_ns) {
+    if (is_one_missing(now_ns) && unused_granules(arena) > BACKGROUND_START_GRANULES) {
         atomic_store_explicit(&background_wanted, true, memory_order_relaxed);
     }
 }

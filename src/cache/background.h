@@ -69,7 +69,7 @@ void background_look(uint64_t now_ns);
 /* The same after so many slow operations, for what one arena has, so that much that becomes unused within a
  * moment, after which all threads sleep, is not missed. */
 struct arena;
-void background_look_at(const struct arena *arena);
+void background_look_at(const struct arena *arena, uint64_t now_ns);
 
 /* The target of upcalls.unused: memory of an arena became unused, or is to be looked at again. */
 void background_notice(struct pages *pages, bool again);

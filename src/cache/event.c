@@ -104,7 +104,7 @@ void event_poll(void) {
     if (known) {
         background_notice_slabs(thread->arena);
         if (++thread->polls % POLLS_PER_LOOK == 0) {
-            background_look_at(thread->arena);
+            background_look_at(thread->arena, now_ns);
         }
     }
     if (unlikely(atomic_load_explicit(&background_wanted, memory_order_relaxed))) {
