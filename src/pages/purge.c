@@ -297,7 +297,7 @@ static uint64_t decay_locked(struct pages *pages, uint64_t now_ns) {
         decay_purged(decay, gone < current ? current - gone : 0);
         size_t left = pages_unused(pages, state);
         uint64_t next = decay_due_ns(decay, left);
-        if (limit < current && left >= current) { /* the system refuses */
+        if (limit < current && gone == 0) { /* the system refuses */
             next = now_ns + REFUSED_EPOCHS * interval_ns(pages);
         }
         due = next < due ? next : due;

@@ -545,6 +545,30 @@ static void test_free_while_hidden(void **state) {
     finish();
 }
 
+/* More becomes unused during a purge than it purges: that is no refusal, and the next one is soon. */
+static void test_due_when_freed_meanwhile(void **state) {
+    (void)state;
+    start(100, 0);
+    struct run *first = allocate(60);
+    free_meanwhile_run = allocate(68);
+    purge_decay_now(&pages, (uint64_t)1000 * 1000000);
+    pages_free(&pages, first);
+    purge_decay_now(&pages, (uint64_t)1010 * 1000000);
+    assert_int_equal(dirty(), 60);
+    during = free_meanwhile;
+    uint64_t now_ns = (uint64_t)1200 * 1000000;
+    uint64_t due_ns = purge_decay_now(&pages, now_ns);
+    assert_null(free_meanwhile_run);
+    assert_int_equal(dirty(), 68);
+    assert_in_range(due_ns, now_ns, now_ns + decay_epoch_ns(&pages.decay[PAGES_DIRTY]));
+    refuse = true;
+    now_ns += (uint64_t)200 * 1000000;
+    purge_decay_now(&pages, now_ns);
+    now_ns += (uint64_t)200 * 1000000;
+    assert_int_equal(purge_decay_now(&pages, now_ns), now_ns + (uint64_t)64 * 10 * 1000000);
+    finish();
+}
+
 /* Suspended, as during a fork, nobody purges. */
 static void test_suspended(void **state) {
     (void)state;
@@ -597,6 +621,7 @@ int main(void) {
         cmocka_unit_test(test_curve_becomes_zero),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_due_when_freed_meanwhile),
         cmocka_unit_test(test_hidden_granules),
         cmocka_unit_test(test_free_while_hidden),
         cmocka_unit_test(test_suspended),
