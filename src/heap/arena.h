@@ -25,6 +25,7 @@ struct depot {
 struct scavenger {
     _Atomic uint64_t next_ns; /* when to go on; 0: nobody has looked yet; anybody may read it */
     uint64_t begun_ns;        /* when the pass began */
+    unsigned passes;          /* begun */
     uint64_t changes;         /* of the bin, when the walk came to it */
     unsigned class;           /* 0: no pass is under way */
     unsigned list;

@@ -13,6 +13,9 @@
 #include "pages/hooked.h"
 
 enum { LOOKS_PER_HOLD = 64, BATCH = BIN_MAX_RELEASED };
+/* Parts of the time that pages may stay after which the next pass begins, and the next one that also visits slots
+ * of less than PAGE_SLOT bytes: these give back little for many looks. */
+enum { PARTS = 16, PARTS_SMALL = 4, PAGE_SLOT = 4096 };
 /* So many calls refused in a row mean that the system refuses all; fewer, that a program has locked some
  * pages. Then this pass ends, and the next begins so many times later than otherwise. */
 enum { REFUSALS = 16, REFUSED_PASSES = 64 };
@@ -150,11 +153,27 @@ static bool is_changed(const struct bin *bin) {
     return counter_read(&bin->walked) != bin_changes(bin);
 }
 
-/* The next class with something new in its bin, and its first list; none: the walk is over. */
+static uint64_t part_ms(const struct arena *arena, int parts) {
+    ssize_t ms =
+        arena_decay_ms(arena, PAGES_DIRTY) / parts; /* may have become negative meanwhile */
+    return ms > (ssize_t)scavenge_least_ms ? (uint64_t)ms : scavenge_least_ms;
+}
+
+static bool visits_small(const struct arena *arena) {
+    return arena->scavenger.passes % (part_ms(arena, PARTS_SMALL) / part_ms(arena, PARTS)) == 0;
+}
+
+static bool is_visited(const struct pass *pass, unsigned class) {
+    const struct bin *bin = &pass->arena->bins[class];
+    bool page = sizeclasses[class].size >= PAGE_SLOT;
+    return pass->all || (is_changed(bin) && (page || visits_small(pass->arena)));
+}
+
+/* The next class that this pass visits, and its first list; none: the walk is over. */
 static void begin_class(const struct pass *pass, unsigned class) {
     struct scavenger *at = &pass->arena->scavenger;
     struct bin *bins = pass->arena->bins;
-    while (class < NCLASSES && !pass->all && !is_changed(&bins[class])) {
+    while (class < NCLASSES && !is_visited(pass, class)) {
         class ++;
     }
     at->class = class < NCLASSES ? class : 0;
@@ -249,8 +268,7 @@ void scavenge_all(struct arena *arena) {
 /* ---- when --------------------------------------------------------------------------------------- */
 
 static uint64_t interval_ns(const struct arena *arena) {
-    ssize_t ms = arena_decay_ms(arena, PAGES_DIRTY) / 4; /* may have become negative meanwhile */
-    return (ms > (ssize_t)scavenge_least_ms ? (uint64_t)ms : scavenge_least_ms) * 1000000u;
+    return part_ms(arena, PARTS) * 1000000u;
 }
 
 static bool is_on(const struct arena *arena) {
@@ -285,6 +303,7 @@ static void go_on(struct pass *pass, uint64_t now_ns) {
     }
     if (at->class == 0) {
         at->begun_ns = now_ns;
+        at->passes++;
     }
     walk(pass);
     if (is_refused(pass)) {

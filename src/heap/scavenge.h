@@ -3,8 +3,9 @@
  *
  * After a change of sizes, slabs keep a few objects each for long. A pass looks at all slabs of an arena that
  * have free slots: one of which no slot was taken since the pass before is quiet, and its pages that hold
- * nothing but free slots are given back. Passes begin dirty_decay_ms / 4 apart, at least scavenge_least_ms, so
- * a page goes one to two such times after its slab last served; with dirty_decay_ms:-1 there are none.
+ * nothing but free slots are given back. Passes begin dirty_decay_ms / 16 apart, at least scavenge_least_ms, so
+ * a page goes one to two such times after its slab last served; slots of less than 4 KiB are looked at four times less
+ * often. With dirty_decay_ms:-1 there are no passes.
  * A slab is in no list while its pages are given back (bin.h), so nobody takes slots of it.
  * Left alone are memory of extent hooks and pinned memory; by passes, but not by scavenge_all, everything
  * with thp:always, huge pages of thp:collapse, and with thp:collapse slabs that are not half empty.

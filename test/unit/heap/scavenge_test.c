@@ -15,7 +15,7 @@
 #include "opt/opt.h"
 #include "os/os.h"
 
-enum { MOST = 6000, MS = 1000000, DECAY_MS = 4000, THREADS = 3 };
+enum { MOST = 6000, MS = 1000000, DECAY_MS = 2000, THREADS = 3 };
 
 static struct space space;
 static struct arena *arena;
@@ -451,14 +451,17 @@ static void test_locked_pages(void **state) {
     end();
 }
 
-/* Passes begin a quarter of a decay apart, but not below a limit; with nothing to look at there are none. */
+/* Passes begin a sixteenth of a decay apart, those that visit slots of all sizes a quarter, but not below a limit;
+ * with nothing to look at there are none. */
 static void test_times(void **state) {
     (void)state;
     enum { CLASS = 21 };
     static const struct {
         ssize_t decay_ms;
         unsigned interval_ms;
-    } cases[] = {{0, 500}, {10, 500}, {1000, 500}, {2000, 500}, {10000, 2500}, {100000, 25000}};
+        unsigned per_full_pass;
+    } cases[] = {{0, 500, 1},    {10, 500, 1},    {1000, 500, 1},   {2000, 500, 1},
+                 {4000, 500, 2}, {10000, 625, 4}, {100000, 6250, 4}};
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
         begin(4096);
         arena_set_decay_ms(arena, PAGES_DIRTY, cases[i].decay_ms);
@@ -477,8 +480,10 @@ static void test_times(void **state) {
         now_ns += interval - 1;
         assert_int_equal(pass_with(&effort), now_ns + 1);
         now_ns++;
-        assert_int_equal(pass_with(&effort), now_ns + interval);
-        now_ns += interval;
+        for (unsigned k = 1; k < 2 * cases[i].per_full_pass; k++) {
+            assert_int_equal(pass_with(&effort), now_ns + interval);
+            now_ns += interval;
+        }
         assert_int_equal(ncalls, 0);
         assert_int_equal(pass_with(&effort), UINT64_MAX);
         drop(8);
@@ -589,7 +594,7 @@ static void test_used_again(void **state) {
             }
         }
         assert_true(scavenge_is_wanted(manual));
-        for (unsigned i = 0; i < 5; i++) {
+        for (unsigned i = 0; i < 12; i++) { /* three times all sizes */
             unsigned effort = UINT32_MAX;
             scavenge_decayed(manual, now_ns, &effort);
             now_ns = life == 2 ? now_ns : now_ns + (uint64_t)250000 * MS;
