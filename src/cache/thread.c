@@ -80,6 +80,11 @@ static uint8_t first_want(unsigned class) {
     return sizeclasses[class].size <= LARGEST_FIRST_PAIR;
 }
 
+static bool is_empty(const struct thread *thread, unsigned class) {
+    return thread->loaded[class] == NULL &&
+           atomic_load_explicit(&thread->spare[class], memory_order_relaxed) == NULL;
+}
+
 static void flush_class(struct thread *thread, unsigned class, bool home) {
     if (thread->loaded[class] != NULL) {
         give_away(thread, class, unload(thread, class), home);
@@ -94,7 +99,9 @@ static void flush_class(struct thread *thread, unsigned class, bool home) {
 
 static void flush(struct thread *thread, bool home) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
-        flush_class(thread, class, home);
+        if (!is_empty(thread, class)) {
+            flush_class(thread, class, home);
+        }
     }
     large_cache_empty(&thread->large);
     purge_after_free(&thread->arena->pages);

@@ -284,8 +284,21 @@ static uint64_t reset_counter(_Atomic uint64_t *counter) {
     return atomic_exchange_explicit(counter, 0, memory_order_relaxed);
 }
 
+/* As that of most threads is. */
+static bool is_blank(const struct large_tally *tally) {
+    uint64_t any = counter_read(&tally->misses) | counter_read(&tally->drops) |
+                   counter_read(&tally->overfills);
+    for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
+        any |= counter_read(&tally->nmalloc[i]) | counter_read(&tally->ndalloc[i]);
+    }
+    return any == 0;
+}
+
 void pages_merge_tally(struct pages *pages, struct large_tally *tally) {
     struct large_counters *large = &pages->large;
+    if (is_blank(tally)) {
+        return;
+    }
     lock_acquire(&pages->lock);
     for (unsigned i = 0; i < LEXTENTS_CACHED; i++) {
         uint64_t hits = reset_counter(&tally->nmalloc[i]);
