@@ -121,7 +121,7 @@ static void *alloc_small(const struct source *source, unsigned class) {
 
 static void *alloc_large(const struct source *source, size_t request, size_t alignment, bool zero) {
     if (source->own) {
-        return slow_malloc_large(request, alignment, zero);
+        return slow_malloc_large_with(request, alignment, zero);
     }
     return slow_malloc_large_from(source->thread, source->arena, request, alignment, zero);
 }

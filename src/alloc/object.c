@@ -16,7 +16,7 @@ enum { INLINE_COPY_MAX = 256 };
 
 void *object_alloc_zeroed(size_t size) {
     if (unlikely(size > SIZECLASS_MAX)) {
-        return slow_malloc_large(size, 1, true);
+        return slow_malloc_large_with(size, 1, true);
     }
     unsigned class = sizeclass_of(size);
     void *object = fast_malloc_class(class);
@@ -28,7 +28,7 @@ void *object_alloc_aligned(size_t size, size_t alignment) {
     if (likely(class != 0)) {
         return fast_malloc_class(class);
     }
-    return slow_malloc_large(size, alignment, false);
+    return slow_malloc_large_with(size, alignment, false);
 }
 
 size_t object_usable(const void *p, const char *call) {
@@ -102,7 +102,7 @@ static void *resize_large(void *p, size_t size, struct large large) {
     if (size <= SIZECLASS_MAX || size <= old) {
         return move(p, old, size);
     }
-    void *object = slow_malloc_large(size, 1, false);
+    void *object = slow_malloc_large(size);
     if (object == NULL) {
         return NULL;
     }

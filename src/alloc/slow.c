@@ -96,7 +96,7 @@ NOINLINE void *slow_malloc(const struct cache_bin *missed) {
 
 NOINLINE void *slow_malloc_medium(size_t request) {
     if (unlikely(request > SIZECLASS_MAX)) {
-        return slow_malloc_large(request, 1, false);
+        return slow_malloc_large(request);
     }
     return fast_malloc_class(sizeclass_of_medium(request));
 }
@@ -151,19 +151,37 @@ static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
     return slow_malloc_large_from(thread, arena, request, alignment, zero);
 }
 
+static inline void *count_kept(struct thread *thread, void *object, size_t usable) {
+    thread_count(thread, usable, 0);
+    event_tick(thread, 1);
+    return object;
+}
+
 /* A run this thread freed a moment ago; threads keep none while the options zero and junk are on. */
-NOINLINE void *slow_malloc_large(size_t request, size_t alignment, bool zero) {
+NOINLINE void *slow_malloc_large(size_t request) {
+    struct thread *thread = this_thread;
+    if (unlikely(request > LARGE_CACHED_MAX)) {
+        return malloc_run(request, 1, false);
+    }
+    size_t usable = large_round(request);
+    void *object = large_cache_take(&thread->large, usable);
+    return likely(object != NULL) ? count_kept(thread, object, usable)
+                                  : malloc_run(request, 1, false);
+}
+
+NOINLINE void *slow_malloc_large_with(size_t request, size_t alignment, bool zero) {
     struct thread *thread = this_thread;
     if (alignment > 1 || request > LARGE_CACHED_MAX) {
         return malloc_run(request, alignment, zero);
     }
+    if (!zero) {
+        return slow_malloc_large(request);
+    }
     size_t usable = large_round(request);
-    void *object = zero ? large_cache_take_newest(&thread->large, thread->arena, usable) : NULL;
+    void *object = large_cache_take_newest(&thread->large, thread->arena, usable);
     object = object != NULL ? object : large_cache_take(&thread->large, usable);
     if (object == NULL) {
-        return malloc_run(request, alignment, zero);
+        return malloc_run(request, 1, true);
     }
-    thread_count(thread, usable, 0);
-    event_tick(thread, 1);
-    return zero ? large_clear(object, usable) : object;
+    return large_clear(count_kept(thread, object, usable), usable);
 }

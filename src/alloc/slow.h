@@ -19,8 +19,10 @@ struct thread;
 void *slow_malloc(const struct cache_bin *missed);
 /* Any request above SIZECLASS_TABLE_MAX. */
 void *slow_malloc_medium(size_t request);
-/* A request without a class. `alignment` is a power of two, 1: none. */
-void *slow_malloc_large(size_t request, size_t alignment, bool zero);
+/* A request without a class. */
+void *slow_malloc_large(size_t request);
+/* The same, aligned or zeroed. `alignment` is a power of two, 1: none. */
+void *slow_malloc_large_with(size_t request, size_t alignment, bool zero);
 /* The countdown of a bin has ended with this allocation. */
 void *slow_event(void *object, const struct cache_bin *bin);
 

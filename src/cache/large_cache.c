@@ -47,7 +47,7 @@ static void strike_out(struct large_cache *cache, unsigned slot) {
     atomic_store_explicit(&cache->lengths[slot], 0, memory_order_relaxed);
 }
 
-static void put(struct large_cache *cache, unsigned slot, struct run *run) {
+static ALWAYS_INLINE void put(struct large_cache *cache, unsigned slot, struct run *run) {
     if (unlikely(length_in(cache, slot) != run->ngranules)) {
         enter(cache, slot, run->ngranules);
     }
@@ -120,7 +120,7 @@ static void drop(struct large_cache *cache, unsigned slot) {
 }
 
 /* The slot becomes empty, and others too until n more granules fit. false: they never will. */
-static COLD bool make_room(struct large_cache *cache, unsigned slot, unsigned n) {
+static bool make_room(struct large_cache *cache, unsigned slot, unsigned n) {
     unsigned most = atomic_load_explicit(&cache->most, memory_order_relaxed);
     if (n > most) {
         return false;
@@ -138,6 +138,27 @@ static COLD bool make_room(struct large_cache *cache, unsigned slot, unsigned n)
     return true;
 }
 
+/* It has room. */
+static ALWAYS_INLINE size_t keep(struct large_cache *cache, unsigned slot, struct run *run) {
+    if (!run_become(run, RUN_LARGE, RUN_CACHED)) {
+        return 0;
+    }
+    counter_add(&cache->tally.ndalloc[run->class], 1);
+    size_t usable = run->usable;
+    gauge_add(&cache->tally.bytes, -(ptrdiff_t)usable);
+    put(cache, slot, run);
+    cache->granules += run->ngranules;
+    cache->newest = slot;
+    if (!atomic_load_explicit(&cache->used, memory_order_relaxed)) {
+        atomic_store_explicit(&cache->used, true, memory_order_relaxed);
+    }
+    return usable;
+}
+
+static COLD size_t make_room_and_keep(struct large_cache *cache, unsigned slot, struct run *run) {
+    return make_room(cache, slot, run->ngranules) ? keep(cache, slot, run) : 0;
+}
+
 size_t large_cache_keep(struct large_cache *cache, const struct arena *arena, const void *p) {
     struct chunk *chunk = chunk_find_at(p);
     if (chunk == NULL || (uintptr_t)p % GRANULE_SIZE != 0 ||
@@ -153,22 +174,7 @@ size_t large_cache_keep(struct large_cache *cache, const struct arena *arena, co
     }
     bool fits = peek(cache, slot) == NULL &&
                 cache->granules + n <= atomic_load_explicit(&cache->most, memory_order_relaxed);
-    if (!fits && !make_room(cache, slot, n)) {
-        return 0;
-    }
-    if (!run_become(run, RUN_LARGE, RUN_CACHED)) {
-        return 0;
-    }
-    counter_add(&cache->tally.ndalloc[run->class], 1);
-    size_t usable = run->usable;
-    gauge_add(&cache->tally.bytes, -(ptrdiff_t)usable);
-    put(cache, slot, run);
-    cache->granules += n;
-    cache->newest = slot;
-    if (!atomic_load_explicit(&cache->used, memory_order_relaxed)) {
-        atomic_store_explicit(&cache->used, true, memory_order_relaxed);
-    }
-    return usable;
+    return likely(fits) ? keep(cache, slot, run) : make_room_and_keep(cache, slot, run);
 }
 
 void large_cache_limit(struct large_cache *cache, const struct arena *arena) {

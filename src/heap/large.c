@@ -23,17 +23,10 @@ enum {
 static _Atomic unsigned nmoves;
 
 /* The option disable_large_size_classes: four sizes per doubling. */
-static COLD size_t class_size(size_t request) {
+COLD size_t large_class_size(size_t request) {
     size_t size = request <= SIZECLASS_MAX ? sizeclasses[sizeclass_of(request)].size
                                            : lextent_size(lextent_index(request));
     return size <= PTRDIFF_MAX ? size : request;
-}
-
-size_t large_round(size_t request) {
-    if (unlikely(!opts.disable_large_size_classes)) {
-        request = class_size(request);
-    }
-    return round_up(request, purge_page_size);
 }
 
 size_t large_usable_for(size_t request) {

@@ -10,6 +10,8 @@
 #define ASHLAR_HEAP_LARGE_H
 
 #include "heap/arena.h"
+#include "opt/opt.h"
+#include "pages/purge.h"
 
 /* request <= PTRDIFF_MAX; alignment a power of two (1: none). NULL when there is no memory. */
 void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero);
@@ -38,8 +40,17 @@ bool large_move(struct large from, struct large to);
 /* p is not an object that `call` may be given: says what it looks like, and aborts. */
 _Noreturn void large_report(const char *call, const void *p);
 
-/* request rounded up to the page size in force, or to a class (option disable_large_size_classes) */
-size_t large_round(size_t request);
+/* request rounded up to a class, by the option disable_large_size_classes:false; at most PTRDIFF_MAX */
+size_t large_class_size(size_t request);
+
+/* request rounded up to the page size in force, or to a class */
+static inline size_t large_round(size_t request) {
+    if (unlikely(!opts.disable_large_size_classes)) {
+        request = large_class_size(request);
+    }
+    return round_up(request, purge_page_size);
+}
+
 /* The usable size that large_alloc(request) gives. */
 size_t large_usable_for(size_t request);
 

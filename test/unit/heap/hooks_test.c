@@ -581,7 +581,7 @@ static void *stealing_alloc(extent_hooks_t *hooks, void *new_addr, size_t size, 
     (void)zero;
     (void)arena;
     *commit = true;
-    stolen = slow_malloc_large(size, alignment, false);
+    stolen = slow_malloc_large_with(size, alignment, false);
     return stolen;
 }
 
@@ -624,7 +624,7 @@ static void *recursive_alloc(extent_hooks_t *hooks, void *new_addr, size_t size,
     (void)hooks;
     static unsigned depth;
     expect(++depth == 1, "a hook's own allocation called the hook");
-    void *p = slow_malloc_large(50 << 20, 1, false); /* arena 0 has no room for that */
+    void *p = slow_malloc_large(50 << 20); /* arena 0 has no room for that */
     expect(p != NULL, "no memory in a hook");
     fast_free(p);
     depth--;
