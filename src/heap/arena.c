@@ -177,7 +177,7 @@ static struct run *slab_at(unsigned class, const void *object) {
     if (chunk != NULL && atomic_load_explicit(&chunk->kind, memory_order_relaxed) == CHUNK_CUT) {
         slab = chunk_run_at(chunk, object);
     }
-    if (unlikely(slab == NULL || slab->class != class)) {
+    if (unlikely(slab == NULL || slab->kind != RUN_SLAB || slab->class != class)) {
         report_bad_object(class, object, slab);
     }
     return slab;

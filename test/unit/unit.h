@@ -74,6 +74,12 @@ static inline void unit_need_address_space(void) {
     }
 }
 
+/* In a child: cmocka's handlers would go on with the next test. */
+static inline void unit_let_faults_end(void) {
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
+}
+
 /* Runs action(context) in a child, which must abort and say `expected` (or anything, when NULL). */
 static inline void unit_expect_abort(void (*action)(void *), void *context, const char *expected) {
     int ends[2];
@@ -86,6 +92,7 @@ static inline void unit_expect_abort(void (*action)(void *), void *context, cons
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
+        unit_let_faults_end();
         action(context);
         _exit(0);
     }
@@ -112,6 +119,7 @@ static inline void unit_expect_in_child(bool (*action)(void *), void *context) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        unit_let_faults_end();
         _exit(action(context) ? 0 : 1);
     }
     int status;

@@ -235,6 +235,22 @@ static void test_misuse(void **state) {
     arena_drain(9, slots + 1, 7);
 }
 
+/* An object was freed twice; after the first copy had gone home, its memory became a large object, whose number for
+ * statistics is that of the class the second copy is taken for. */
+static void test_misuse_after_reuse(void **state) {
+    (void)state;
+    struct pages *pages = &arenas[0]->pages;
+    for (unsigned index = 1; index < LEXTENTS_CACHED; index++) {
+        bool zeroed;
+        struct run *large = pages_alloc_large(pages, lextent_size(index), 1, &zeroed);
+        assert_non_null(large);
+        struct misuse misuse = {index, (void *)run_address(large)};
+        unit_expect_abort(drain_one, &misuse, "not an object of this allocator");
+        pages_free_large(pages, large);
+    }
+    check_all();
+}
+
 /* ---- threads ---- */
 
 static void *shared[THREADS][64]; /* what the thread before leaves for the next one */
@@ -339,8 +355,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),          cmocka_unit_test(test_counters),
         cmocka_unit_test(test_immediate_purge), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_misuse),          cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_decay_settings),
+        cmocka_unit_test(test_misuse),          cmocka_unit_test(test_misuse_after_reuse),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_decay_settings),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
