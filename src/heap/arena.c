@@ -189,7 +189,7 @@ static void find_slabs(unsigned class, void *const *slots, unsigned n, struct sl
     uintptr_t begin = 0;
     size_t bytes = 0;
     for (unsigned i = 0; i < n; i++) {
-        if ((uintptr_t)slots[i] - begin >= bytes) {
+        if (slab == NULL || (uintptr_t)slots[i] - begin >= bytes) {
             slab = slab_at(class, slots[i]);
             prefetch_write(slab);
             begin = run_address(slab);
