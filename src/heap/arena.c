@@ -195,7 +195,6 @@ static void find_slabs(unsigned class, void *const *slots, unsigned n, struct sl
             begin = run_address(slab);
             bytes = slab->ngranules * GRANULE_SIZE;
         }
-        ASSERT(slab != NULL);
         all[i] = (struct slab_object){slots[i], slab};
     }
 }
