@@ -140,8 +140,7 @@ static bool belongs_elsewhere(struct thread *thread, unsigned class, const void 
         thread->sent_home[class] >= SENT_HOME_MAX) {
         return false;
     }
-    const struct chunk *chunk = chunk_find_at(p);
-    if (chunk == NULL || chunk->owner == NULL || arena_of(chunk) == thread->arena) {
+    if (depot_owner_of(p) == thread->arena) {
         return false;
     }
     thread->sent_home[class]++;

@@ -153,14 +153,15 @@ static bool is_changed(const struct bin *bin) {
     return counter_read(&bin->walked) != bin_changes(bin);
 }
 
-static uint64_t part_ms(const struct arena *arena, int parts) {
-    ssize_t ms =
-        arena_decay_ms(arena, PAGES_DIRTY) / parts; /* may have become negative meanwhile */
+static uint64_t part_of(ssize_t decay_ms, int parts) {
+    ssize_t ms = decay_ms / parts; /* may have become negative meanwhile */
     return ms > (ssize_t)scavenge_least_ms ? (uint64_t)ms : scavenge_least_ms;
 }
 
 static bool visits_small(const struct arena *arena) {
-    return arena->scavenger.passes % (part_ms(arena, PARTS_SMALL) / part_ms(arena, PARTS)) == 0;
+    ssize_t decay_ms = arena_decay_ms(arena, PAGES_DIRTY);
+    uint64_t every = part_of(decay_ms, PARTS_SMALL) / part_of(decay_ms, PARTS);
+    return arena->scavenger.passes % every == 0;
 }
 
 static bool is_visited(const struct pass *pass, unsigned class) {
@@ -268,7 +269,7 @@ void scavenge_all(struct arena *arena) {
 /* ---- when --------------------------------------------------------------------------------------- */
 
 static uint64_t interval_ns(const struct arena *arena) {
-    return part_ms(arena, PARTS) * 1000000u;
+    return part_of(arena_decay_ms(arena, PAGES_DIRTY), PARTS) * 1000000u;
 }
 
 static bool is_on(const struct arena *arena) {

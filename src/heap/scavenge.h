@@ -16,7 +16,7 @@
 
 #include "heap/arena.h"
 
-extern unsigned scavenge_least_ms; /* 500; tests do not wait so long */
+extern unsigned scavenge_least_ms; /* 500; tests do not wait so long; at least 1 */
 
 /* What may be done in one go: looking at a slab counts 1, a system call SCAVENGE_CALL. */
 enum { SCAVENGE_CALL = 8, SCAVENGE_EFFORT = 256, SCAVENGE_EFFORT_HELPER = 2048 };

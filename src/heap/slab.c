@@ -111,7 +111,7 @@ unsigned slab_put(const struct slab_object *objects, unsigned n) {
     unsigned hint = slab->hint;
     unsigned i;
     for (i = 0; i < n && objects[i].slab == slab; i++) {
-        unsigned slot = sizeclass_slot(sc, (uintptr_t)objects[i].object - base);
+        unsigned slot = slab_slot_at(sc, (uintptr_t)objects[i].object - base);
         unsigned word = slot / 64;
         uint64_t bit = (uint64_t)1 << (slot % 64);
         if (unlikely(slot == NO_SLOT || (bits[word] & bit) != 0)) {

@@ -60,13 +60,13 @@ size_t slab_forget_absent(struct run *slab);
 size_t slab_wake(struct run *slab, const void *first, const void *last);
 
 /* The slot that begins at an offset, or NO_SLOT when none does. */
-static inline unsigned sizeclass_slot(const struct sizeclass *sc, uint64_t offset) {
+static inline unsigned slab_slot_at(const struct sizeclass *sc, uint64_t offset) {
     uint64_t slot = offset * sc->inverse >> 32;
     return slot * sc->size == offset && slot < sc->nslots ? (unsigned)slot : NO_SLOT;
 }
 
 static inline unsigned slab_slot_of(const struct run *slab, const void *p) {
-    return sizeclass_slot(&sizeclasses[slab->class], (uintptr_t)p - run_address(slab));
+    return slab_slot_at(&sizeclasses[slab->class], (uintptr_t)p - run_address(slab));
 }
 
 /* The class of the slab object at p, also of a manual arena's; 0: it is none. */
