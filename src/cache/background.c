@@ -366,7 +366,7 @@ void background_notice(struct pages *pages, bool again) {
         struct helper *helper = &helpers[container_of(pages, struct arena, pages)->index % n];
         if (again) {
             poke(helper);
-        } else {
+        } else if (is_idle(helper)) {
             wake(helper, IDLE);
         }
     } else if (!again && may_help() && is_news(pages) && is_much_unused()) {

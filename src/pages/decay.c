@@ -1,7 +1,7 @@
 /*
  * decay.c: the backlog and its weights.
  *
- * The weight of the entry of age a epochs is 1 - s(a / DECAY_STEPS), in 24-bit fixed point.
+ * The weight of the entry of age a epochs is what may stay at a / DECAY_STEPS of the time, in 24-bit fixed point.
  */
 #include "pages/decay.h"
 
@@ -10,6 +10,7 @@
 #include "base/check.h"
 
 enum { FIXED_BITS = 24 };
+static_assert(DECAY_STEPS == 64, "weight() needs DECAY_STEPS^10 = 2^60");
 
 void decay_init(struct decay *decay, ssize_t ms) {
     ASSERT(decay_is_valid(ms));
@@ -24,12 +25,13 @@ uint64_t decay_epoch_ns(const struct decay *decay) {
     return ms <= 0 ? 0 : (uint64_t)ms * 1000000u / DECAY_STEPS + 1;
 }
 
-/* 2^24 * (1 - s(age / DECAY_STEPS)), exact in 64 bits: DECAY_STEPS^5 * 2^24 < 2^63. */
+/* The curve of decay.h in 64 bits: y is in 4096ths, and n^5 = 2^60. */
 static uint64_t weight(uint64_t age) {
-    const uint64_t n = DECAY_STEPS;
-    uint64_t cube = age * age * age;
-    uint64_t numerator = 6 * cube * age * age + 10 * cube * n * n - 15 * cube * age * n;
-    return ((uint64_t)1 << FIXED_BITS) - (numerator << FIXED_BITS) / (n * n * n * n * n);
+    const uint64_t n = (uint64_t)DECAY_STEPS * DECAY_STEPS;
+    const uint64_t square = (DECAY_STEPS - age) * (DECAY_STEPS - age);
+    const uint64_t y = n - square * square / n;
+    uint64_t s = y * y * y * (6 * y * y + 10 * n * n - 15 * y * n);
+    return ((uint64_t)1 << FIXED_BITS) - (s >> (60 - FIXED_BITS));
 }
 
 /* What may stay of the pages in the backlog, so many epochs from now. */

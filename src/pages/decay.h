@@ -2,8 +2,9 @@
  * decay.h: how many unused pages may stay, and until when. Pure arithmetic, no clock, no locks.
  *
  * Pages that became unused may stay for decay_ms, released along a smooth curve: of those that
- * appeared at time 0, the part 1 - s(t / decay_ms) may remain at time t, with the smootherstep
- * s(x) = 6x^5 - 15x^4 + 10x^3 (Perlin 2002). Time is cut into DECAY_STEPS epochs; the backlog remembers
+ * appeared at time 0, the part 1 - s(1 - (1 - t / decay_ms)^4) may remain at time t, with the smootherstep
+ * s(y) = 6y^5 - 15y^4 + 10y^3 (Perlin 2002): half of them for 0.16 of the time, a tenth for 0.3 of it. What
+ * is used again mostly is so at once (decision 0025). Time is cut into DECAY_STEPS epochs; the backlog remembers
  * how many pages appeared in each, less those that were used again: otherwise every up and down of what a
  * program needs would add to the backlog, and what is never used again would stay as well.
  * Locks: the caller serialises calls on one struct decay.

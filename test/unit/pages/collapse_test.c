@@ -255,8 +255,8 @@ static void test_purge_spares(void **state) {
 
     /* The curve lets half of it stay. */
     purge_set_decay_ms(&pages, PAGES_DIRTY, DECAY_MS, (uint64_t)5000 * 1000000);
-    purge_decay_now(&pages, (uint64_t)(5000 + DECAY_MS / 50) * 1000000);
-    purge_decay_now(&pages, (uint64_t)(5000 + DECAY_MS / 2) * 1000000);
+    purge_decay_now(&pages, (uint64_t)(5000 + DECAY_MS / 60) * 1000000);
+    purge_decay_now(&pages, (uint64_t)(5000 + DECAY_MS / 6) * 1000000);
     assert_true(chunk->huge);
     assert_int_equal(bits128_count(chunk->dirty), 4);
     assert_true(bits128_count(other->dirty) < 4);

@@ -237,9 +237,9 @@ static void test_decay(void **state) {
         pages_free(&pages, runs[i]);
     }
     assert_int_equal(dirty(), 1200);
-    now = run_decay(now, now + 100);
+    now = run_decay(now, now + 30);
     assert_true(dirty() > 1000); /* a whole chunk at most */
-    now = run_decay(now, now + 400);
+    now = run_decay(now, now + 130);
     assert_true(dirty() > 300 && dirty() < 900); /* about half */
     now = run_decay(now, now + 800);
     assert_int_equal(dirty(), 0);
@@ -254,7 +254,7 @@ static void test_decay(void **state) {
 /* dirty, then muzzy, then clean. */
 static void test_muzzy(void **state) {
     (void)state;
-    start(500, 1000);
+    start(500, 5000);
     uint64_t now = run_decay(100, 200);
     struct run *runs[300];
     for (unsigned i = 0; i < 300; i++) {
@@ -280,7 +280,7 @@ static void test_muzzy(void **state) {
     for (unsigned i = 0; i < 5; i++) {
         pages_free(&pages, again[i]);
     }
-    now = run_decay(now, now + 2000);
+    now = run_decay(now, now + 6000);
     assert_int_equal(dirty(), 0);
     assert_int_equal(muzzy(), 0);
     assert_true(ncalls > nlazy);
@@ -344,7 +344,7 @@ static void test_curve_changes(void **state) {
         }
     }
     size_t before = dirty();
-    now = run_decay(now, now + 600);
+    now = run_decay(now, now + 200);
     assert_true(dirty() < before / 2 && dirty() > 0);
     size_t half = dirty();
     assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, 100000, now * 1000000));
@@ -355,7 +355,7 @@ static void test_curve_changes(void **state) {
     assert_int_equal(dirty(), half);
     assert_true(purge_set_decay_ms(&pages, PAGES_DIRTY, 500, now * 1000000));
     assert_int_equal(dirty(), half); /* all of it is young again */
-    now = run_decay(now, now + 200);
+    now = run_decay(now, now + 50);
     assert_true(dirty() > half / 2);
     now = run_decay(now, now + 700);
     assert_int_equal(dirty(), 0);
@@ -418,7 +418,7 @@ static void test_due(void **state) {
     }
     assert_int_equal(dirty() + muzzy(), 0);
     assert_in_range(looks, 10, 2 * DECAY_STEPS + 10); /* a chunk at a time */
-    assert_in_range(now / MS, 5000 + 1000, 5000 + 1700);
+    assert_in_range(now / MS, 5000 + 300, 5000 + 1000);
     finish();
 }
 
