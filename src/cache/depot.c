@@ -41,18 +41,62 @@ static struct magazine *remove_locked(struct depot *depot, struct list *node) {
     return magazine;
 }
 
-void depot_send_home(unsigned class, struct magazine *magazine) {
+/* An empty magazine that somebody could use. */
+struct wanted {
+    unsigned slots; /* of what size; 0: none is wanted */
+    struct magazine *found;
+};
+
+static void send_home(unsigned class, struct magazine *magazine, struct wanted *wanted) {
     arena_drain(class, magazine->slot, magazine->count);
-    magazine_put(magazine);
+    if (wanted->found == NULL && magazine->capacity == wanted->slots) {
+        magazine->count = 0;
+        wanted->found = magazine;
+    } else {
+        magazine_put(magazine);
+    }
+}
+
+void depot_send_home(unsigned class, struct magazine *magazine) {
+    struct wanted nothing = {0, NULL};
+    send_home(class, magazine, &nothing);
+}
+
+static struct magazine *first_empty(const struct depot *depot) {
+    return atomic_load_explicit(&depot->empties, memory_order_relaxed);
+}
+
+static void put_empty_locked(struct depot *depot, struct magazine *magazine) {
+    struct magazine *first = first_empty(depot);
+    magazine->link.next = first != NULL ? &first->link : NULL;
+    atomic_store_explicit(&depot->empties, magazine, memory_order_relaxed);
+}
+
+/* The one left last, or NULL. */
+static struct magazine *take_empty_locked(struct depot *depot) {
+    struct magazine *magazine = first_empty(depot);
+    if (magazine == NULL) {
+        return NULL;
+    }
+    struct list *next = magazine->link.next;
+    magazine->link.next = NULL;
+    atomic_store_explicit(&depot->empties,
+                          next != NULL ? list_entry(next, struct magazine, link) : NULL,
+                          memory_order_relaxed);
+    return magazine;
 }
 
 /* Those above the cap leave, oldest first. */
 static unsigned push(struct arena *arena, unsigned class, struct magazine *magazine,
-                     struct magazine *oldest[SENT_AT_ONCE]) {
+                     struct magazine *oldest[SENT_AT_ONCE], struct wanted *wanted) {
     struct depot *depot = &arena->depots[class];
     size_t cap = cap_objects(arena, class);
     unsigned n = 0;
     lock_acquire(&depot->lock);
+    const struct magazine *empty = first_empty(depot);
+    if (wanted->found == NULL && empty != NULL && empty->capacity == wanted->slots) {
+        wanted->found = take_empty_locked(depot);
+    }
     list_push_front(&depot->magazines, &magazine->link);
     set_count(depot, depot->nobjects + magazine->count);
     while (depot->nobjects > cap && n < SENT_AT_ONCE) {
@@ -62,25 +106,38 @@ static unsigned push(struct arena *arena, unsigned class, struct magazine *magaz
     return n;
 }
 
-void depot_park(struct arena *arena, unsigned class, struct magazine *magazine) {
+static void park(struct arena *arena, unsigned class, struct magazine *magazine,
+                 struct wanted *wanted) {
     ASSERT(magazine->count > 0);
     struct magazine *oldest[SENT_AT_ONCE];
-    unsigned n = push(arena, class, magazine, oldest);
+    unsigned n = push(arena, class, magazine, oldest, wanted);
     while (n-- > 0) {
         struct arena *owner = owner_of(oldest[n]);
         if (owner == arena) {
-            depot_send_home(class, oldest[n]);
+            send_home(class, oldest[n], wanted);
             continue;
         }
         struct magazine *theirs[SENT_AT_ONCE];
-        unsigned m = push(owner, class, oldest[n], theirs);
+        unsigned m = push(owner, class, oldest[n], theirs, wanted);
         while (m-- > 0) {
-            depot_send_home(class, theirs[m]);
+            send_home(class, theirs[m], wanted);
         }
     }
 }
 
-struct magazine *depot_take(struct arena *arena, unsigned class) {
+void depot_park(struct arena *arena, unsigned class, struct magazine *magazine) {
+    struct wanted nothing = {0, NULL};
+    park(arena, class, magazine, &nothing);
+}
+
+struct magazine *depot_park_for_empty(struct arena *arena, unsigned class,
+                                      struct magazine *magazine) {
+    struct wanted wanted = {magazine->capacity, NULL};
+    park(arena, class, magazine, &wanted);
+    return wanted.found;
+}
+
+struct magazine *depot_take(struct arena *arena, unsigned class, struct magazine *empty) {
     struct depot *depot = &arena->depots[class];
     struct magazine *magazine = NULL;
     if (atomic_load_explicit(&depot->parked, memory_order_relaxed) == 0) {
@@ -89,12 +146,27 @@ struct magazine *depot_take(struct arena *arena, unsigned class) {
     lock_acquire(&depot->lock);
     if (!list_is_empty(&depot->magazines)) {
         magazine = remove_locked(depot, depot->magazines.next);
+        if (empty != NULL) {
+            put_empty_locked(depot, empty);
+        }
     }
     lock_release(&depot->lock);
     return magazine;
 }
 
+static void trim_empties(struct depot *depot) {
+    while (first_empty(depot) != NULL) {
+        lock_acquire(&depot->lock);
+        struct magazine *empty = take_empty_locked(depot);
+        lock_release(&depot->lock);
+        if (empty != NULL) {
+            magazine_put(empty);
+        }
+    }
+}
+
 static void trim(struct depot *depot, unsigned class, bool all) {
+    trim_empties(depot);
     size_t gone = 0;
     size_t target = 0;
     if (atomic_load_explicit(&depot->parked, memory_order_relaxed) == 0) {

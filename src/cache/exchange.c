@@ -50,19 +50,6 @@ static void put_spare(struct thread *thread, unsigned class, struct magazine *ma
     atomic_store_explicit(&thread->spare[class], magazine, memory_order_release);
 }
 
-/* An empty magazine becomes the spare one, or is given up when there is one already. */
-static void keep_empty(struct thread *thread, unsigned class, struct magazine *empty,
-                       struct magazine *spare) {
-    if (empty == NULL) {
-        put_spare(thread, class, spare);
-        return;
-    }
-    put_spare(thread, class, empty);
-    if (spare != NULL) {
-        magazine_put(spare);
-    }
-}
-
 static bool fill(struct thread *thread, unsigned class, struct arena *arena,
                  struct magazine *magazine) {
     unsigned slots = thread->slots[class];
@@ -100,11 +87,12 @@ bool exchange_refill_from(struct thread *thread, unsigned class, struct arena *a
         put_spare(thread, class, empty);
         return true;
     }
-    struct magazine *parked = thread->strict ? NULL : depot_take(arena, class);
+    struct magazine *surplus = empty != NULL ? spare : NULL;
+    struct magazine *parked = thread->strict ? NULL : depot_take(arena, class, surplus);
     if (parked != NULL) {
         thread->moved[class] -= parked->count;
         load(thread, class, parked);
-        keep_empty(thread, class, empty, spare);
+        put_spare(thread, class, empty != NULL ? empty : spare);
         return true;
     }
     put_spare(thread, class, spare);
@@ -147,15 +135,16 @@ static bool belongs_elsewhere(struct thread *thread, unsigned class, const void 
     return true;
 }
 
-/* The older of two full magazines. */
-static void send_away(struct thread *thread, unsigned class, struct magazine *magazine) {
+/* Returns an empty magazine, or NULL. */
+static struct magazine *send_away(struct thread *thread, unsigned class, struct arena *arena,
+                                  struct magazine *magazine) {
     thread->moved[class] += magazine->count;
-    if (thread->strict) {
-        arena_drain(class, magazine->slot, magazine->count);
-        magazine_put(magazine);
-    } else {
-        depot_park(thread->arena, class, magazine);
+    if (!thread->strict) {
+        return depot_park_for_empty(arena, class, magazine);
     }
+    arena_drain(class, magazine->slot, magazine->count);
+    magazine->count = 0;
+    return magazine;
 }
 
 /* Whether the thread has no use for what it frees: others' objects, such as p, more than twice as many as it
@@ -182,26 +171,17 @@ bool exchange_make_room(struct thread *thread, unsigned class, const void *p) {
     if (full != NULL && may_grow(thread, class, consumer) && grow(thread, class)) {
         return true;
     }
-    struct magazine *spare = take_spare(thread, class);
-    struct magazine *fresh = spare;
-    if (spare == NULL || spare->count > 0) {
-        fresh = magazine_get(full != NULL ? full->capacity : 1);
+    struct arena *arena = consumer ? depot_owner_of(p) : thread->arena;
+    struct magazine *fresh = take_spare(thread, class);
+    if (fresh != NULL && fresh->count > 0) {
+        fresh = send_away(thread, class, arena, fresh);
     }
+    fresh = fresh != NULL ? fresh : magazine_get(full != NULL ? full->capacity : 1);
     if (fresh == NULL) {
-        put_spare(thread, class, spare);
         return false;
     }
     unload(thread, class);
     load(thread, class, fresh);
-    if (consumer) {
-        put_spare(thread, class, spare != fresh ? spare : NULL);
-        thread->moved[class] += full->count;
-        depot_park(depot_owner_of(p), class, full);
-        return true;
-    }
-    put_spare(thread, class, full);
-    if (spare != fresh && spare != NULL) {
-        send_away(thread, class, spare);
-    }
+    put_spare(thread, class, consumer ? send_away(thread, class, arena, full) : full);
     return true;
 }

@@ -12,6 +12,8 @@
 
 enum { ARENA_NAME = 32 }; /* with the zero at its end */
 
+struct magazine;
+
 /* Where caches park objects of a class between threads (cache/depot.h). */
 struct depot {
     struct lock lock;
@@ -19,6 +21,8 @@ struct depot {
     size_t nobjects;       /* in all of them */
     size_t low_water;      /* least nobjects since the last trim */
     _Atomic size_t parked; /* = nobjects, to be read without the lock */
+    /* Magazines without objects, for who parks the next one; linked by link.next. Same. */
+    struct magazine *_Atomic empties;
 } ALIGNED(CACHE_LINE);
 
 /* Where the walk through the slabs is (scavenge.h); guarded by the pages' purge_lock. */

@@ -29,7 +29,7 @@ static void test_newest_first(void **state) {
     (void)state;
     enum { CLASS = 9, N = 5 };
     struct magazine *magazines[N];
-    assert_null(depot_take(arenas_get(0), CLASS));
+    assert_null(depot_take(arenas_get(0), CLASS, NULL));
     size_t sum = 0;
     for (unsigned i = 0; i < N; i++) {
         magazines[i] = new_magazine(CLASS, 10 + i);
@@ -38,14 +38,14 @@ static void test_newest_first(void **state) {
         check(CLASS, sum);
     }
     for (unsigned i = N; i-- > 0;) {
-        assert_ptr_equal(depot_take(arenas_get(0), CLASS), magazines[i]);
+        assert_ptr_equal(depot_take(arenas_get(0), CLASS, NULL), magazines[i]);
         assert_int_equal(magazines[i]->count, 10 + i);
         assert_false(list_is_member(&magazines[i]->link));
         sum -= 10 + i;
         check(CLASS, sum);
         drop_magazine(CLASS, magazines[i]);
     }
-    assert_null(depot_take(arenas_get(0), CLASS));
+    assert_null(depot_take(arenas_get(0), CLASS, NULL));
     assert_int_equal(objects_out(CLASS), 0);
 }
 
@@ -119,7 +119,7 @@ static void test_trim(void **state) {
     check(CLASS, N * EACH);
     struct magazine *busy[4]; /* a few are in use now and then */
     for (unsigned i = 0; i < 4; i++) {
-        busy[i] = depot_take(arenas_get(0), CLASS);
+        busy[i] = depot_take(arenas_get(0), CLASS, NULL);
     }
     for (unsigned i = 4; i-- > 0;) {
         depot_park(arenas_get(0), CLASS, busy[i]);
@@ -156,7 +156,7 @@ static void *exchange(void *argument) {
     struct prng prng = {(uintptr_t)argument};
     for (unsigned i = 0; i < unit_steps(20000); i++) {
         unsigned class = 1 + (unsigned)prng_below(&prng, 3);
-        struct magazine *magazine = depot_take(arenas_get(0), class);
+        struct magazine *magazine = depot_take(arenas_get(0), class, NULL);
         if (magazine == NULL || prng_one_in(&prng, 4)) {
             struct magazine *fresh = magazine_get(28);
             fresh->count = arena_fill(arenas_get(0), class, fresh->slot, 28);
