@@ -2,8 +2,8 @@
  * sizeclass.c: the tables of sizeclass.h.
  *
  * A slab is the smallest number of granules that wastes little at its end (2.4 % at most): the fewer objects
- * share one, the sooner it is empty again. A cache holds more of the small ones: 252, 124, 60 and 28 slots
- * fill metadata blocks of 2048, 1024, 512 and 256 bytes; from 2 KiB up, some 50 to 130 KiB of objects.
+ * share one, the sooner it is empty again. A cache holds more of the small ones: 252, 124, 60, 28 and 12 slots
+ * fill metadata blocks of 2048, 1024, 512, 256 and 128 bytes; from 1 KiB up, that is 30 to 190 KiB of objects.
  */
 #include "heap/sizeclass.h"
 
@@ -44,10 +44,10 @@ const struct sizeclass sizeclasses[NCLASSES] = {
     {6144, 699051, 8, 3, 12},
     {7168, 599187, 9, 4, 12},
     {8192, 524288, 2, 1, 12},
-    {10240, 419431, 8, 5, 8},
-    {12288, 349526, 4, 3, 8},
-    {14336, 299594, 8, 7, 8},
-    {16384, 262144, 1, 1, 8},
+    {10240, 419431, 8, 5, 12},
+    {12288, 349526, 4, 3, 12},
+    {14336, 299594, 8, 7, 12},
+    {16384, 262144, 1, 1, 12},
     {20480, 209716, 4, 5, 4},
     {24576, 174763, 2, 3, 4},
     {28672, 149797, 4, 7, 4},
