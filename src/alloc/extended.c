@@ -85,10 +85,10 @@ static bool is_right(const struct source *source, const void *object) {
 /* What is on top of an explicit cache, which may mix arenas. If it is not of the arena asked for, the class
  * is sent home, so that filling brings others. */
 static void *pop_right(const struct source *source, unsigned class) {
-    struct cache_bin *bin = &source->cache->active[class];
-    void *object = cache_pop(bin);
+    struct cache_bins *bins = source->cache->active;
+    void *object = cache_pop(bins, class);
     if (object != NULL && !is_right(source, object)) {
-        cache_push(bin, object);
+        cache_push(bins, class, object);
         thread_flush_class_home(source->cache, class);
         object = NULL;
     }
@@ -105,7 +105,7 @@ static void *alloc_from_cache(const struct source *source, unsigned class) {
         }
     }
     thread_count(source->thread, sizeclasses[class].size, 0);
-    if (unlikely(--cache->active[class].left < 0)) {
+    if (unlikely(--cache->active->left[class] < 0)) {
         event_arm(cache, class);
     }
     return object;

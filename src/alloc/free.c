@@ -64,8 +64,8 @@ static NOINLINE void free_small(void *p, unsigned byte) {
 
 bool slow_cache(struct thread *cache, unsigned class, void *p) {
     unsigned tick = 0;
-    if (!cache_push(&cache->active[class], p)) {
-        if (!exchange_make_room(cache, class, p) || !cache_push(&cache->active[class], p)) {
+    if (!cache_push(cache->active, class, p)) {
+        if (!exchange_make_room(cache, class, p) || !cache_push(cache->active, class, p)) {
             return false;
         }
         tick = 1;

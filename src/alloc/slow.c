@@ -56,18 +56,13 @@ static inline void follow_cpu(struct thread *thread) {
     }
 }
 
-static COLD void *event(void *object, unsigned class) {
+COLD NOINLINE void *slow_event(void *object, unsigned class) {
     event_arm(this_thread, class);
     event_poll();
     return object;
 }
 
-NOINLINE void *slow_event(void *object, const struct cache_bin *bin) {
-    return event(object, thread_class_of(bin));
-}
-
-NOINLINE void *slow_malloc(const struct cache_bin *missed) {
-    unsigned class = thread_class_of(missed);
+NOINLINE void *slow_malloc(unsigned class) {
     struct thread *thread = thread_enter();
     if (thread == NULL) {
         return slow_no_memory();
@@ -75,20 +70,20 @@ NOINLINE void *slow_malloc(const struct cache_bin *missed) {
     if (unlikely(thread->slots[class] == 0)) {
         return slow_malloc_from(thread, thread->arena, class);
     }
-    struct cache_bin *bin = &thread->active[class];
     unsigned tick = 0;
-    void *object = cache_pop(bin); /* it may be the shadow's, or brought by setting the thread up */
+    void *object = cache_pop(
+        thread->active, class); /* it may be the shadow's, or brought by setting the thread up */
     if (object == NULL) {
         follow_cpu(thread);
         if (!exchange_refill(thread, class)) {
             return slow_malloc_from(thread, thread->arena, class);
         }
-        object = cache_pop(bin);
+        object = cache_pop(thread->active, class);
         tick = 1;
     }
     thread_count_armed(thread, sizeclasses[class].size, 0);
-    if (unlikely(--bin->left < 0)) {
-        return event(object, class);
+    if (unlikely(--thread->active->left[class] < 0)) {
+        return slow_event(object, class);
     }
     event_tick(thread, tick); /* last, since anything may happen here */
     return object;

@@ -12,19 +12,18 @@
 #include <stddef.h>
 
 struct arena;
-struct cache_bin;
 struct thread;
 
-/* A bin of the calling thread is empty, or must not be used. */
-void *slow_malloc(const struct cache_bin *missed);
+/* The calling thread's bin of the class is empty, or must not be used. */
+void *slow_malloc(unsigned class);
 /* Any request above SIZECLASS_TABLE_MAX. */
 void *slow_malloc_medium(size_t request);
 /* A request without a class. */
 void *slow_malloc_large(size_t request);
 /* The same, aligned or zeroed. `alignment` is a power of two, 1: none. */
 void *slow_malloc_large_with(size_t request, size_t alignment, bool zero);
-/* The countdown of a bin has ended with this allocation. */
-void *slow_event(void *object, const struct cache_bin *bin);
+/* The countdown of the class has ended with this allocation. */
+void *slow_event(void *object, unsigned class);
 
 /* p has class 0, or its bin has no room. The public function is what reports of bad pointers name. */
 void slow_free(void *p);

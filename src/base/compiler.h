@@ -41,8 +41,8 @@
 
 /* Keeps the compiler from moving stores across: a fork may photograph a thread anywhere. */
 #define compiler_barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-/* The compiler forgets how it computed a pointer, so that it keeps it instead of computing it twice. */
-#define keep_in_register(pointer) __asm__("" : "+r"(pointer))
+/* The compiler forgets how it computed a value, so that it keeps it, and shares nothing it derived from it before. */
+#define keep_in_register(value) __asm__("" : "+r"(value))
 #define prefetch_write(address) __builtin_prefetch((address), 1)
 
 static inline void cpu_relax(void) {

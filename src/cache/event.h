@@ -16,16 +16,16 @@ enum { EVENT_REQUESTS = 16384, EVENT_TICKS = 64, EVENT_LARGE_WEIGHT = 2 };
 
 /* Accounts the requests counted so far and starts the next countdown. */
 static inline void event_arm(struct thread *thread, unsigned class) {
-    struct cache_bin *bin = &thread->active[class];
-    thread->requests[class] += (uint64_t)((int64_t)bin->armed - bin->left);
-    bin->armed = 0;
-    bin->left = 0;
+    struct cache_bins *bins = thread->active;
+    thread->requests[class] += (uint64_t)((int64_t)bins->armed[class] - bins->left[class]);
+    bins->armed[class] = 0;
+    bins->left[class] = 0;
     int32_t left = EVENT_REQUESTS;
     if (unlikely(atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0)) {
         left = thread_events_countdown(thread, class, left);
     }
-    bin->armed = left;
-    bin->left = left;
+    bins->armed[class] = left;
+    bins->left[class] = left;
 }
 
 /* Reads the clock and does what is due. What is called may allocate, and so use any bin. */

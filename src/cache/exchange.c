@@ -21,9 +21,9 @@ static void load(struct thread *thread, unsigned class, struct magazine *magazin
     ASSERT(magazine->bottom == NULL && magazine->count <= magazine->capacity);
     thread->loaded[class] = magazine;
     compiler_barrier();
-    struct cache_bin *bin = &thread->active[class];
-    bin->limit = magazine->slot + (slots > magazine->count ? slots : magazine->count);
-    bin->top = magazine->slot + magazine->count - 1;
+    struct cache_bins *bins = thread->active;
+    bins->limit[class] = magazine->slot + (slots > magazine->count ? slots : magazine->count);
+    bins->top[class] = magazine->slot + magazine->count - 1;
 }
 
 /* The loaded magazine leaves its bin; the caller loads another right after. */
@@ -32,7 +32,7 @@ static struct magazine *unload(struct thread *thread, unsigned class) {
     thread->loaded[class] = NULL;
     compiler_barrier();
     if (magazine != NULL) {
-        magazine->count = (uint32_t)(thread->active[class].top + 1 - magazine->slot);
+        magazine->count = (uint32_t)(thread->active->top[class] + 1 - magazine->slot);
     }
     return magazine;
 }

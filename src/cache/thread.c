@@ -20,11 +20,11 @@
 
 /* What every bin without a magazine points at: pops NULL, and one past it there is no room. */
 static void *const dummy[1];
-#define DUMMY_BIN                                                                                  \
-    { .top = (void **)(uintptr_t)&dummy[0], .limit = (void **)(uintptr_t)&dummy[1] }
+#define DUMMY_PLACE(i) ((void **)(uintptr_t)&dummy[i])
 
-struct thread boot_thread = {.bins = {[0 ... NCLASSES - 1] = DUMMY_BIN},
-                             .active = boot_thread.bins};
+struct thread boot_thread = {.bins = {.top = {[0 ... NCLASSES - 1] = DUMMY_PLACE(0)},
+                                      .limit = {[0 ... NCLASSES - 1] = DUMMY_PLACE(1)}},
+                             .active = &boot_thread.bins};
 struct thread gone_thread; /* its bins are set by threads_init, which saves as many relocations */
 TLS_INITIAL_EXEC struct thread *this_thread = &boot_thread;
 
@@ -32,28 +32,28 @@ enum { LARGEST_FIRST_PAIR = 512 };
 
 struct lock threads_lock = {.rank = RANK_THREADS};
 struct pool thread_pool = POOL_INIT(sizeof(struct thread));
-struct pool shadow_pool = POOL_INIT(NCLASSES * sizeof(struct cache_bin));
+struct pool shadow_pool = POOL_INIT(sizeof(struct cache_bins));
 
 static struct list registry = {&registry, &registry};
 static unsigned nregistered; /* threads in it; guarded by threads_lock */
 static pthread_key_t key;
 
 void thread_load_dummy(struct thread *thread, unsigned class) {
-    thread->active[class].top = boot_thread.bins[class].top;
-    thread->active[class].limit = boot_thread.bins[class].limit;
+    thread->active->top[class] = boot_thread.bins.top[class];
+    thread->active->limit[class] = boot_thread.bins.limit[class];
 }
 
 /* Takes the loaded magazine out of its bin, if the two fit together: a fork may have found the thread
  * in between. */
 static struct magazine *unload(struct thread *thread, unsigned class) {
     struct magazine *magazine = thread->loaded[class];
-    struct cache_bin bin = thread->active[class];
+    void **top = thread->active->top[class];
     thread->loaded[class] = NULL;
     thread_load_dummy(thread, class);
     if (magazine == NULL) {
         return NULL;
     }
-    ptrdiff_t count = bin.top + 1 - magazine->slot;
+    ptrdiff_t count = top + 1 - magazine->slot;
     if (count < 0 || count > (ptrdiff_t)magazine->capacity) {
         return NULL;
     }
@@ -134,13 +134,13 @@ static uint8_t first_slots[NCLASSES]; /* by the options; const after threads_ini
 void thread_set_up(struct thread *thread, struct arena *arena) {
     size_t kept = offsetof(struct thread, active);
     memset((char *)thread + kept, 0, sizeof(*thread) - kept);
-    thread->active = thread->bins;
+    thread->active = &thread->bins;
     thread->arena = arena;
     thread->caching = opts.tcache;
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(thread, class);
-        thread->bins[class].left = EVENT_REQUESTS;
-        thread->bins[class].armed = EVENT_REQUESTS;
+        thread->bins.left[class] = EVENT_REQUESTS;
+        thread->bins.armed[class] = EVENT_REQUESTS;
         thread->lg_want[class] = first_want(class);
     }
     if (atomic_load_explicit(&thread_events_generation, memory_order_relaxed) != 0) {
@@ -160,7 +160,7 @@ void thread_hand_over_counters(struct thread *thread) {
         uint64_t n = thread_requests(thread, class);
         if (n != 0) {
             thread->requests[class] = 0;
-            thread->active[class].armed = thread->active[class].left;
+            thread->active->armed[class] = thread->active->left[class];
             thread->moved[class] += (int64_t)n;
             thread->allocated += thread->armed ? 0 : n * sizeclasses[class].size;
             atomic_fetch_add_explicit(&thread->arena->merged_requests[class], n,
@@ -178,37 +178,33 @@ static void retire(struct thread *thread) {
 
 /* Whenever a fork happens, the bins in use hold all that both hold. */
 bool thread_use_shadow(struct thread *thread) {
-    if (thread->active != thread->bins) {
+    if (thread->active != &thread->bins) {
         return true;
     }
     if (thread->shadow == NULL) {
         thread->shadow = pool_get(&shadow_pool);
     }
-    struct cache_bin *shadow = thread->shadow;
+    struct cache_bins *shadow = thread->shadow;
     if (shadow == NULL) {
         return false;
     }
-    for (unsigned class = 0; class < NCLASSES; class ++) {
-        shadow[class] = thread->bins[class];
-    }
+    *shadow = thread->bins;
     compiler_barrier();
     thread->active = shadow;
     for (unsigned class = 0; class < NCLASSES; class ++) {
-        thread->bins[class].top = boot_thread.bins[class].top;
-        thread->bins[class].limit = boot_thread.bins[class].limit;
+        thread->bins.top[class] = boot_thread.bins.top[class];
+        thread->bins.limit[class] = boot_thread.bins.limit[class];
     }
     return true;
 }
 
 void thread_leave_shadow(struct thread *thread) {
-    if (thread->active == thread->bins) {
+    if (thread->active == &thread->bins) {
         return;
     }
-    for (unsigned class = 0; class < NCLASSES; class ++) {
-        thread->bins[class] = thread->shadow[class];
-    }
+    thread->bins = *thread->shadow;
     compiler_barrier();
-    thread->active = thread->bins;
+    thread->active = &thread->bins;
 }
 
 void thread_register(struct thread *thread) {
@@ -249,7 +245,7 @@ static void thread_ends(void *value) {
 bool threads_init(void) {
     slots_by_options(first_slots);
     gone_thread.arena = arenas_get(0);
-    gone_thread.active = gone_thread.bins;
+    gone_thread.active = &gone_thread.bins;
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(&gone_thread, class);
     }
@@ -298,15 +294,15 @@ bool thread_in_hook(void) {
 /* Other threads read these while their owner counts; a word is read at once, so what they see was
  * true a moment ago. */
 NO_SANITIZE_THREAD uint64_t thread_requests(const struct thread *thread, unsigned class) {
-    const struct cache_bin *bin = &thread->active[class];
-    return thread->requests[class] + (uint64_t)((int64_t)bin->armed - bin->left);
+    const struct cache_bins *bins = thread->active;
+    return thread->requests[class] + (uint64_t)((int64_t)bins->armed[class] - bins->left[class]);
 }
 
 NO_SANITIZE_THREAD size_t thread_cached(const struct thread *thread, unsigned class) {
     size_t n = 0;
     const struct magazine *loaded = thread->loaded[class];
     if (loaded != NULL) {
-        ptrdiff_t count = thread->active[class].top + 1 - loaded->slot;
+        ptrdiff_t count = thread->active->top[class] + 1 - loaded->slot;
         n += count > 0 && count <= (ptrdiff_t)loaded->capacity ? (size_t)count : 0;
     }
     const struct magazine *spare =
@@ -377,7 +373,7 @@ void threads_visit(void (*visit)(struct thread *thread, void *context), void *co
 static void drop_torn(struct thread *cache) {
     for (unsigned class = 1; class < NCLASSES; class ++) {
         const struct magazine *loaded = cache->loaded[class];
-        ptrdiff_t count = loaded != NULL ? cache->active[class].top + 1 - loaded->slot : -1;
+        ptrdiff_t count = loaded != NULL ? cache->active->top[class] + 1 - loaded->slot : -1;
         if (count < 0 || count > (ptrdiff_t)loaded->capacity) {
             cache->loaded[class] = NULL;
             thread_load_dummy(cache, class);

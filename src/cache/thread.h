@@ -24,21 +24,21 @@
 #include "cache/thread_event.h"
 #include "heap/arena.h"
 
-/* 32 bytes, so that no bin lies in two cache lines. */
-struct ALIGNED(32) cache_bin {
-    void **top;    /* address of the next object to hand out, or of a NULL */
-    void **limit;  /* one past the last slot that may be used */
-    int32_t left;  /* requests until the next event, counted down by every malloc */
-    int32_t armed; /* what `left` was last set to */
+/* Bins, indexed by what the class map says: arrays, since an element of 8 bytes is reached by one indexed load.
+ * The last, of manual arenas' slabs, is all zero for ever, which has no room: their objects never enter a
+ * cache by the hit path. */
+struct cache_bins {
+    void **top[NCLASSES + 1];    /* address of the next object to hand out, or of a NULL */
+    void **limit[NCLASSES + 1];  /* one past the last slot that may be used */
+    int32_t left[NCLASSES + 1];  /* requests until the next event, counted down by every malloc */
+    int32_t armed[NCLASSES + 1]; /* what `left` was last set to */
 };
 
 struct thread {
-    /* Indexed by what the class map says. The last, of manual arenas' slabs, is all zero for ever, which
-     * has no room: their objects never enter a cache by the hit path. */
-    struct cache_bin bins[NCLASSES + 1];
+    struct cache_bins bins;
     /* Everything below is for slow paths. */
-    struct cache_bin *active; /* the bins in use: `bins`, or `shadow` */
-    struct cache_bin *shadow; /* NCLASSES of them, NULL until needed */
+    struct cache_bins *active; /* the bins in use: `bins`, or `shadow` */
+    struct cache_bins *shadow; /* NULL until needed */
     struct magazine *loaded[NCLASSES];
     struct magazine *_Atomic spare[NCLASSES];
     uint64_t requests[NCLASSES]; /* requests before `left` was last set */
@@ -114,11 +114,6 @@ void thread_apply_slots(struct thread *thread);
 /* From here on every operation is slow. false: no memory. */
 bool thread_use_shadow(struct thread *thread);
 void thread_leave_shadow(struct thread *thread);
-
-/* The class of one of the calling thread's bins, while `active` are those. */
-static inline unsigned thread_class_of(const struct cache_bin *bin) {
-    return (unsigned)(bin - this_thread->bins);
-}
 
 /* Makes a bin miss: pops nothing, has no room. */
 void thread_load_dummy(struct thread *thread, unsigned class);

@@ -14,20 +14,20 @@ void ashlar_free(void *p);
 
 static void test_arm(void **state) {
     (void)state;
-    static struct thread thread = {.active = thread.bins};
+    static struct thread thread = {.active = &thread.bins};
     event_arm(&thread, 7);
     assert_int_equal(thread.requests[7], 0);
-    assert_int_equal(thread.bins[7].left, EVENT_REQUESTS);
+    assert_int_equal(thread.bins.left[7], EVENT_REQUESTS);
     assert_int_equal(thread_requests(&thread, 7), 0);
-    thread.bins[7].left -= 10;
+    thread.bins.left[7] -= 10;
     assert_int_equal(thread_requests(&thread, 7), 10);
     event_arm(&thread, 7); /* early */
     assert_int_equal(thread_requests(&thread, 7), 10);
-    thread.bins[7].left = -1; /* the countdown has ended */
+    thread.bins.left[7] = -1; /* the countdown has ended */
     assert_int_equal(thread_requests(&thread, 7), 10 + EVENT_REQUESTS + 1);
     event_arm(&thread, 7);
     assert_int_equal(thread_requests(&thread, 7), 10 + EVENT_REQUESTS + 1);
-    assert_int_equal(thread.bins[7].left, EVENT_REQUESTS);
+    assert_int_equal(thread.bins.left[7], EVENT_REQUESTS);
 }
 
 static void test_ticks(void **state) {

@@ -19,20 +19,20 @@ static struct thread *thread;
 
 /* All objects outside slabs are in the program's hands, in this thread's magazines, or parked. */
 static void check(unsigned class, size_t held) {
-    const struct cache_bin *bin = &thread->bins[class];
+    const struct cache_bins *bins = &thread->bins;
     const struct magazine *loaded = thread->loaded[class];
     if (loaded != NULL) {
         assert_null(loaded->bottom);
-        ptrdiff_t count = bin->top + 1 - loaded->slot;
+        ptrdiff_t count = bins->top[class] + 1 - loaded->slot;
         assert_in_range(count, 0, loaded->capacity);
-        ptrdiff_t room = bin->limit - loaded->slot;
+        ptrdiff_t room = bins->limit[class] - loaded->slot;
         assert_true(room >= count && room <= (ptrdiff_t)loaded->capacity);
         for (ptrdiff_t i = 0; i < count; i++) {
             assert_non_null(loaded->slot[i]);
         }
     } else {
-        assert_null(*bin->top);
-        assert_ptr_equal(bin->limit, bin->top + 1);
+        assert_null(*bins->top[class]);
+        assert_ptr_equal(bins->limit[class], bins->top[class] + 1);
     }
     const struct magazine *spare = thread->spare[class];
     assert_true(spare == NULL || (spare != loaded && spare->count <= spare->capacity));
@@ -42,10 +42,10 @@ static void check(unsigned class, size_t held) {
 
 /* As malloc and free do it. */
 static void *pop(unsigned class) {
-    void *p = cache_pop(&thread->bins[class]);
+    void *p = cache_pop(&thread->bins, class);
     if (p == NULL) {
         assert_true(exchange_refill(thread, class));
-        p = cache_pop(&thread->bins[class]);
+        p = cache_pop(&thread->bins, class);
         assert_non_null(p);
     }
     assert_int_equal(map_class_of(p), class);
@@ -53,11 +53,11 @@ static void *pop(unsigned class) {
 }
 
 static void push(unsigned class, void *p) {
-    if (cache_push(&thread->bins[class], p)) {
+    if (cache_push(&thread->bins, class, p)) {
         return;
     }
     if (exchange_make_room(thread, class, p)) {
-        assert_true(cache_push(&thread->bins[class], p));
+        assert_true(cache_push(&thread->bins, class, p));
     } else {
         arena_drain(class, &p, 1);
     }
@@ -145,7 +145,7 @@ static void test_limits(void **state) {
             check(class, 0);
             assert_true(thread_cached(thread, class) <= 2 * magazine_slots(MAGAZINE_SIZES - 1));
             const struct magazine *loaded = thread->loaded[class];
-            assert_true(thread->bins[class].limit - loaded->slot <= (ptrdiff_t)slots);
+            assert_true(thread->bins.limit[class] - loaded->slot <= (ptrdiff_t)slots);
         }
         assert_true(thread_cached(thread, class) > slots);
         assert_true(objects_parked(class) > 0 || slots * 2 * sizeclasses[class].size > 100000);
@@ -295,7 +295,7 @@ static bool without_chunks(void *context) {
     os_page_ops.commit = no_commit;
     while (n < MANY && exchange_refill(thread, CLASS)) {
         void *object;
-        while ((object = cache_pop(&thread->bins[CLASS])) != NULL) {
+        while ((object = cache_pop(&thread->bins, CLASS)) != NULL) {
             held[n++] = object;
         }
     }

@@ -35,7 +35,7 @@ static void test_small(void **state) {
     slots_by_options(slots);
     assert_int_equal(slots_of(8), SLOTS_MAX);
     assert_int_equal(slots_of(512), 120);
-    assert_int_equal(slots_of(14336), 16);
+    assert_int_equal(slots_of(14336), 24);
     assert_int_equal(slots_of(32768), 4); /* not small */
     opts.lg_tcache_nslots_mul = -16;
     opts.tcache_nslots_small_min = 5;
@@ -50,7 +50,7 @@ static void test_small(void **state) {
     opts.tcache_nslots_small_min = 100; /* the upper bound counts more */
     slots_by_options(slots);
     assert_int_equal(slots_of(8), 15);
-    assert_int_equal(slots_of(16384), 8);
+    assert_int_equal(slots_of(16384), 12);
 }
 
 static void test_large(void **state) {
@@ -59,7 +59,7 @@ static void test_large(void **state) {
     slots_by_options(slots);
     assert_int_equal(slots_of(16384), 25);
     assert_int_equal(slots_of(32768), 25);
-    assert_int_equal(slots_of(14336), 8);
+    assert_int_equal(slots_of(14336), 12);
 }
 
 static void test_ranges(void **state) {

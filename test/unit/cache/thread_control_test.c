@@ -235,7 +235,7 @@ static void *look_fresh(void *argument) {
     (void)argument;
     void *p = ashlar_malloc(100);
     MUST(thread_allocated(this_thread) == 112 && thread_deallocated(this_thread) == 0);
-    MUST(!this_thread->armed && this_thread->active == this_thread->bins);
+    MUST(!this_thread->armed && this_thread->active == &this_thread->bins);
     ashlar_free(p);
     MUST(thread_deallocated(this_thread) == 112);
     MUST(thread_arm(this_thread));

@@ -58,8 +58,8 @@ static void *look_at_states(void *argument) {
     (void)argument;
     assert_true(this_thread == &boot_thread);
     for (unsigned i = 0; i < NCLASSES; i++) { /* any class misses */
-        assert_null(cache_pop(&this_thread->bins[i]));
-        assert_false(cache_push(&this_thread->bins[i], &i));
+        assert_null(cache_pop(&this_thread->bins, i));
+        assert_false(cache_push(&this_thread->bins, i, &i));
     }
     unsigned before = registered();
     ashlar_free(NULL);
@@ -157,7 +157,7 @@ static void test_countdown(void **state) {
         if (i % 64 == 0 || i % EVENT_REQUESTS < 4) {
             assert_int_equal(thread_requests(thread, CLASS) - before, i);
         }
-        assert_true(thread->bins[CLASS].left >= 0);
+        assert_true(thread->bins.left[CLASS] >= 0);
     }
 }
 
@@ -251,7 +251,7 @@ static void test_flush(void **state) {
         assert_int_equal(thread_cached(thread, class), 0);
         assert_null(thread->loaded[class]);
         assert_null(thread->spare[class]);
-        assert_null(cache_pop(&thread->bins[class]));
+        assert_null(cache_pop(&thread->bins, class));
     }
     thread_flush(thread);
     void *p = ashlar_malloc(10); /* goes on working */
@@ -305,8 +305,8 @@ static void test_after_the_end(void **state) {
     assert_int_equal(registered(), threads);
     assert_int_equal(bound(), threads);
     for (unsigned class = 1; class < NCLASSES; class ++) { /* the dummy is still a dummy */
-        assert_null(*gone_thread.bins[class].top);
-        assert_ptr_equal(gone_thread.bins[class].limit, gone_thread.bins[class].top + 1);
+        assert_null(*gone_thread.bins.top[class]);
+        assert_ptr_equal(gone_thread.bins.limit[class], gone_thread.bins.top[class] + 1);
     }
     pthread_key_delete(late_key);
 }
