@@ -466,7 +466,7 @@ static void test_narenas_ratio(void **state) {
 
 static void test_slots(void **state) {
     (void)state;
-    expect_out("slots", "", "504 120 120 56 16 16 8 \n");
+    expect_out("slots", "", "504 120 120 56 24 24 8 \n");
     expect_out("slots", "tcache_nslots_small_max:20", "20 20 20 20 16 16 8 \n");
     expect_out("slots", "tcache_nslots_small_min:100", "504 120 120 100 100 16 8 \n");
     expect_out("slots", "tcache_nslots_small_min:100,tcache_nslots_small_max:50",
