@@ -467,25 +467,25 @@ static void test_narenas_ratio(void **state) {
 static void test_slots(void **state) {
     (void)state;
     expect_out("slots", "", "504 120 120 56 24 24 8 \n");
-    expect_out("slots", "tcache_nslots_small_max:20", "20 20 20 20 16 16 8 \n");
-    expect_out("slots", "tcache_nslots_small_min:100", "504 120 120 100 100 16 8 \n");
+    expect_out("slots", "tcache_nslots_small_max:20", "20 20 20 20 20 24 8 \n");
+    expect_out("slots", "tcache_nslots_small_min:100", "504 120 120 100 100 24 8 \n");
     expect_out("slots", "tcache_nslots_small_min:100,tcache_nslots_small_max:50",
-               "50 50 50 50 50 16 8 \n");
-    expect_out("slots", "tcache_nslots_large:33", "504 120 120 56 16 34 34 \n");
+               "50 50 50 50 50 24 8 \n");
+    expect_out("slots", "tcache_nslots_large:33", "504 120 120 56 24 34 34 \n");
     expect_out("slots", "tcache_nslots_large:2048,tcache_nslots_small_max:2048",
-               "504 120 120 56 16 504 504 \n");
-    expect_out("slots", "lg_tcache_nslots_mul:2", "504 240 240 112 32 16 8 \n");
-    expect_out("slots", "lg_tcache_nslots_mul:16", "504 504 504 504 504 16 8 \n");
+               "504 120 120 56 24 504 504 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:2", "504 240 240 112 48 24 8 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:16", "504 504 504 504 504 24 8 \n");
     expect_out("slots", "lg_tcache_nslots_mul:-2,tcache_nslots_small_min:1",
-               "64 16 16 8 2 16 8 \n");
-    expect_out("slots", "lg_tcache_nslots_mul:-16", "16 16 16 16 16 16 8 \n");
+               "64 16 16 8 4 24 8 \n");
+    expect_out("slots", "lg_tcache_nslots_mul:-16", "16 16 16 16 16 24 8 \n");
     expect_out("slots", "tcache_ncached_max:8-512:10|2048-14336:0|32768-99999:9999",
-               "10 10 120 0 0 16 504 \n");
+               "10 10 120 0 0 24 504 \n");
     expect_out("slots", "tcache_ncached_max:1-99999:4|1000-1024:8,tcache_nslots_small_min:99",
                "4 4 8 4 4 4 4 \n");
     expect_out("slots", "tcache_max:1024", "504 120 120 0 0 0 0 \n");
     expect_out("slots", "tcache_max:0", "504 0 0 0 0 0 0 \n");
-    expect_out("slots", "lg_tcache_max:14", "504 120 120 56 16 16 0 \n");
+    expect_out("slots", "lg_tcache_max:14", "504 120 120 56 24 24 0 \n");
 }
 
 static void test_override(void **state) {
