@@ -82,7 +82,7 @@ struct chunk *space_take(struct space *space, size_t n, size_t alignment);
 
 /* Dirty granules in free chunks that make all more than a part above the recent peak of what was in use,
  * and more than SPACE_DIRTY_MIN. */
-enum { SPACE_DIRTY_MIN = (64 << 20) >> LG_GRANULE, SPACE_PART_ABOVE_PEAK = 4 };
+enum { SPACE_DIRTY_MIN = (64 << 20) >> LG_GRANULE, SPACE_PART_ABOVE_PEAK = 2 };
 size_t space_excess_dirty(const struct space *space);
 /* Forgets a part of the peak, DECAY_STEPS of them in a decay's time; at most once per interval. */
 void space_forget_peak(struct space *space, uint64_t now_ns, uint64_t interval_ns);
