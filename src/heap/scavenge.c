@@ -15,12 +15,12 @@
 enum { LOOKS_PER_HOLD = 64, BATCH = BIN_MAX_RELEASED };
 /* Parts of the time that pages may stay after which the next pass begins, and the next one that also visits slots
  * of less than PAGE_SLOT bytes: these give back little for many looks. */
-enum { PARTS = 16, PARTS_SMALL = 4, PAGE_SLOT = 4096 };
+enum { PARTS = 32, PARTS_SMALL = 4, PAGE_SLOT = 4096 };
 /* So many calls refused in a row mean that the system refuses all; fewer, that a program has locked some
  * pages. Then this pass ends, and the next begins so many times later than otherwise. */
 enum { REFUSALS = 16, REFUSED_PASSES = 64 };
 
-unsigned scavenge_least_ms = 500;
+unsigned scavenge_least_ms = 250;
 
 struct pass {
     struct arena *arena;

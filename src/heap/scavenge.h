@@ -3,8 +3,8 @@
  *
  * After a change of sizes, slabs keep a few objects each for long. A pass looks at all slabs of an arena that
  * have free slots: one of which no slot was taken since the pass before is quiet, and its pages that hold
- * nothing but free slots are given back. Passes begin dirty_decay_ms / 16 apart, at least scavenge_least_ms, so
- * a page goes one to two such times after its slab last served; slots of less than 4 KiB are looked at four times less
+ * nothing but free slots are given back. Passes begin dirty_decay_ms / 32 apart, at least scavenge_least_ms, so
+ * a page goes one to two such times after its slab last served; slots of less than 4 KiB are looked at eight times less
  * often. With dirty_decay_ms:-1 there are no passes.
  * A slab is in no list while its pages are given back (bin.h), so nobody takes slots of it.
  * Left alone are memory of extent hooks and pinned memory; by passes, but not by scavenge_all, everything
@@ -16,7 +16,7 @@
 
 #include "heap/arena.h"
 
-extern unsigned scavenge_least_ms; /* 500; tests do not wait so long; at least 1 */
+extern unsigned scavenge_least_ms; /* 250; tests do not wait so long; at least 1 */
 
 /* What may be done in one go: looking at a slab counts 1, a system call SCAVENGE_CALL. */
 enum { SCAVENGE_CALL = 8, SCAVENGE_EFFORT = 256, SCAVENGE_EFFORT_HELPER = 2048 };
