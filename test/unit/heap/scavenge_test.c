@@ -15,7 +15,7 @@
 #include "opt/opt.h"
 #include "os/os.h"
 
-enum { MOST = 6000, MS = 1000000, DECAY_MS = 2000, THREADS = 3 };
+enum { MOST = 6000, MS = 1000000, DECAY_MS = 1000, THREADS = 3 };
 
 static struct space space;
 static struct arena *arena;
@@ -460,8 +460,8 @@ static void test_times(void **state) {
         ssize_t decay_ms;
         unsigned interval_ms;
         unsigned per_full_pass;
-    } cases[] = {{0, 500, 1},    {10, 500, 1},    {1000, 500, 1},   {2000, 500, 1},
-                 {4000, 500, 2}, {10000, 625, 4}, {100000, 6250, 4}};
+    } cases[] = {{0, 250, 1},    {10, 250, 1},    {1000, 250, 1},   {2000, 250, 2},
+                 {4000, 250, 4}, {10000, 312, 8}, {100000, 3125, 8}};
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
         begin(4096);
         arena_set_decay_ms(arena, PAGES_DIRTY, cases[i].decay_ms);
@@ -594,7 +594,7 @@ static void test_used_again(void **state) {
             }
         }
         assert_true(scavenge_is_wanted(manual));
-        for (unsigned i = 0; i < 12; i++) { /* three times all sizes */
+        for (unsigned i = 0; i < 24; i++) { /* three times all sizes */
             unsigned effort = UINT32_MAX;
             scavenge_decayed(manual, now_ns, &effort);
             now_ns = life == 2 ? now_ns : now_ns + (uint64_t)250000 * MS;
