@@ -25,7 +25,7 @@ static ALWAYS_INLINE void *cache_pop(struct cache_bins *bins, size_t class) {
 /* false: no room; an all-zero bin has none. The object is stored before top moves, as a fork may happen in between. */
 static ALWAYS_INLINE bool cache_push(struct cache_bins *bins, size_t class, void *object) {
     void **slot = bins->top[class] + 1;
-    keep_in_register(class); /* no address is computed that all three accesses could share */
+    keep_in_register(class); /* a shared address would be one step more for each access */
     if (unlikely(slot >= bins->limit[class])) {
         return false;
     }

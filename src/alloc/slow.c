@@ -71,8 +71,8 @@ NOINLINE void *slow_malloc(unsigned class) {
         return slow_malloc_from(thread, thread->arena, class);
     }
     unsigned tick = 0;
-    void *object = cache_pop(
-        thread->active, class); /* it may be the shadow's, or brought by setting the thread up */
+    /* It may be the shadow's, or brought by setting the thread up. */
+    void *object = cache_pop(thread->active, class);
     if (object == NULL) {
         follow_cpu(thread);
         if (!exchange_refill(thread, class)) {

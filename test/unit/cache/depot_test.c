@@ -107,6 +107,65 @@ static void test_guests(void **state) {
     assert_int_equal(objects_out(CLASS), 0);
 }
 
+static size_t free_magazines(void) {
+    size_t sum = 0;
+    for (unsigned i = 0; i < MAGAZINE_SIZES; i++) {
+        sum += gauge_read(&magazine_pools[i].nfree);
+    }
+    return sum;
+}
+
+/* Who takes a magazine leaves an empty one for who parks the next of its size. */
+static void test_empties(void **state) {
+    (void)state;
+    enum { CLASS = 9, N = 3 };
+    struct arena *arena = arenas_get(0);
+    struct magazine *empties[N];
+    for (unsigned i = 0; i < N; i++) {
+        empties[i] = magazine_get(28);
+    }
+    assert_null(depot_take(arena, CLASS, empties[0])); /* nothing there: it is not left either */
+    assert_null(depot_park_for_empty(arena, CLASS, new_magazine(CLASS, 20)));
+    for (unsigned i = 0; i < N; i++) {
+        depot_park(arena, CLASS, new_magazine(CLASS, 20));
+    }
+    for (unsigned i = 0; i < N; i++) {
+        drop_magazine(CLASS, depot_take(arena, CLASS, empties[i]));
+    }
+    size_t nfree = free_magazines();
+    assert_null(depot_park_for_empty(arena, CLASS, new_magazine(CLASS, 60))); /* of another size */
+    assert_ptr_equal(depot_park_for_empty(arena, CLASS, new_magazine(CLASS, 28)), empties[2]);
+    assert_int_equal(empties[2]->count, 0);
+    assert_false(list_is_member(&empties[2]->link));
+    assert_ptr_equal(depot_park_for_empty(arena, CLASS, new_magazine(CLASS, 13)), empties[1]);
+    assert_true(free_magazines() <= nfree);
+    nfree = free_magazines();
+    trim_depots(false);
+    assert_int_equal(free_magazines(), nfree + 1); /* empties[0] */
+    magazine_put(empties[1]);
+    magazine_put(empties[2]);
+    trim_depots(true);
+    check(CLASS, 0);
+    assert_int_equal(objects_out(CLASS), 0);
+}
+
+/* One that goes home because of the cap is empty then, and serves at once. */
+static void test_empties_beyond_the_cap(void **state) {
+    (void)state;
+    enum { CLASS = 29, FULL = 12 };
+    size_t cap = CAP_MIN_BYTES / sizeclasses[CLASS].size;
+    struct magazine *oldest = new_magazine(CLASS, FULL);
+    assert_null(depot_park_for_empty(arenas_get(0), CLASS, oldest));
+    for (size_t n = FULL; n + FULL <= cap; n += FULL) {
+        assert_null(depot_park_for_empty(arenas_get(0), CLASS, new_magazine(CLASS, FULL)));
+    }
+    assert_ptr_equal(depot_park_for_empty(arenas_get(0), CLASS, new_magazine(CLASS, FULL)), oldest);
+    assert_int_equal(oldest->count, 0);
+    magazine_put(oldest);
+    trim_depots(true);
+    assert_int_equal(objects_out(CLASS), 0);
+}
+
 /* Half of what nobody asked for since the last time goes, oldest first. */
 static void test_trim(void **state) {
     (void)state;
@@ -172,6 +231,16 @@ static void *exchange(void *argument) {
                 }
             }
             depot_park(arenas_get(0), class, magazine);
+            struct magazine *left = magazine_get(28);
+            struct magazine *next = depot_take(arenas_get(0), class, left);
+            struct magazine *empty =
+                next != NULL ? depot_park_for_empty(arenas_get(0), class, next) : NULL;
+            if (next == NULL) {
+                magazine_put(left);
+            } else if (empty != NULL) {
+                assert_int_equal(empty->count, 0);
+                magazine_put(empty);
+            }
         }
         if (prng_one_in(&prng, 1000)) {
             trim_depots(prng_one_in(&prng, 2));
@@ -205,6 +274,8 @@ int main(void) {
         cmocka_unit_test(test_cap),
         cmocka_unit_test(test_cap_with_small_magazines),
         cmocka_unit_test(test_guests),
+        cmocka_unit_test(test_empties),
+        cmocka_unit_test(test_empties_beyond_the_cap),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_trim_all),
         cmocka_unit_test(test_threads),
