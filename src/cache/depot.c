@@ -22,10 +22,9 @@ static struct arena *owner_of(const struct magazine *magazine) {
     return depot_owner_of(magazine->slot[magazine->count - 1]);
 }
 
-static size_t cap_objects(const struct arena *arena, unsigned class) {
+static size_t cap_bytes(const struct arena *arena, unsigned class) {
     size_t bytes = arena_class_bytes(arena, class) / CAP_PART;
-    bytes = bytes < CAP_MIN ? CAP_MIN : bytes > CAP_MAX ? CAP_MAX : bytes;
-    return bytes / sizeclasses[class].size;
+    return bytes < CAP_MIN ? CAP_MIN : bytes > CAP_MAX ? CAP_MAX : bytes;
 }
 
 static void set_count(struct depot *depot, size_t nobjects) {
@@ -90,7 +89,7 @@ static struct magazine *take_empty_locked(struct depot *depot) {
 static unsigned push(struct arena *arena, unsigned class, struct magazine *magazine,
                      struct magazine *oldest[SENT_AT_ONCE], struct wanted *wanted) {
     struct depot *depot = &arena->depots[class];
-    size_t cap = cap_objects(arena, class);
+    size_t cap = cap_bytes(arena, class);
     unsigned n = 0;
     lock_acquire(&depot->lock);
     const struct magazine *empty = first_empty(depot);
@@ -99,7 +98,7 @@ static unsigned push(struct arena *arena, unsigned class, struct magazine *magaz
     }
     list_push_front(&depot->magazines, &magazine->link);
     set_count(depot, depot->nobjects + magazine->count);
-    while (depot->nobjects > cap && n < SENT_AT_ONCE) {
+    while (depot->nobjects * sizeclasses[class].size > cap && n < SENT_AT_ONCE) {
         oldest[n++] = remove_locked(depot, depot->magazines.prev);
     }
     lock_release(&depot->lock);

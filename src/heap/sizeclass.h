@@ -36,12 +36,13 @@ static ALWAYS_INLINE unsigned sizeclass_of_small(size_t request) {
     return sizeclass_table[(request + 7) >> 3];
 }
 
-/* Class of a request of SIZECLASS_TABLE_MAX + 1 .. SIZECLASS_MAX bytes: with x = floor(log2(2n - 1)),
- * steps within the doubling are 2^(x-3) wide, and the doubling that ends at 128 begins at class 6. */
-static inline unsigned sizeclass_of_medium(size_t request) {
+/* Indexed by (request + 255) / 256: from 1280 up, all sizes are multiples of 256. */
+extern const uint8_t sizeclass_medium_table[SIZECLASS_MAX / 256 + 1];
+
+/* Class of a request of SIZECLASS_TABLE_MAX + 1 .. SIZECLASS_MAX bytes. */
+static ALWAYS_INLINE unsigned sizeclass_of_medium(size_t request) {
     ASSERT(request > SIZECLASS_TABLE_MAX && request <= SIZECLASS_MAX);
-    unsigned x = lg_floor(2 * request - 1);
-    return 4 * (x - 6) + 2 + (((request - 1) >> (x - 3)) & 3);
+    return sizeclass_medium_table[(request + 255) >> 8];
 }
 
 static inline unsigned sizeclass_of(size_t request) {
