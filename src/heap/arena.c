@@ -171,32 +171,50 @@ static _Noreturn void report_bad_object(unsigned class, const void *p, const str
     fatal_pointer("free", p, "object was freed before (double free)");
 }
 
-static struct run *slab_at(unsigned class, const void *object) {
+static struct chunk *cut_chunk_at(unsigned class, const void *object) {
     struct chunk *chunk = chunk_find_at(object);
-    struct run *slab = NULL;
-    if (chunk != NULL && atomic_load_explicit(&chunk->kind, memory_order_relaxed) == CHUNK_CUT) {
-        slab = chunk_run_at(chunk, object);
+    if (unlikely(chunk == NULL ||
+                 atomic_load_explicit(&chunk->kind, memory_order_relaxed) != CHUNK_CUT)) {
+        report_bad_object(class, object, NULL);
     }
+    return chunk;
+}
+
+static struct run *slab_at(struct chunk *chunk, unsigned class, const void *object) {
+    struct run *slab = chunk_run_at(chunk, object);
     if (unlikely(slab == NULL || slab->kind != RUN_SLAB || slab->class != class)) {
         report_bad_object(class, object, slab);
     }
     return slab;
 }
 
-/* Neighbours come back together, mostly. */
-static void find_slabs(unsigned class, void *const *slots, unsigned n, struct slab_object *all) {
+/* Neighbours come back together, mostly, and chunks are few. */
+static void find_slots(unsigned class, void *const *slots, unsigned n, struct slab_object *all) {
+    const struct sizeclass *sc = &sizeclasses[class];
+    size_t slab_bytes = (size_t)sc->slab_granules << LG_GRANULE;
+    struct chunk *chunk = cut_chunk_at(class, slots[0]);
     struct run *slab = NULL;
     uintptr_t begin = 0;
-    size_t bytes = 0;
     for (unsigned i = 0; i < n; i++) {
-        if (slab == NULL || (uintptr_t)slots[i] - begin >= bytes) {
-            slab = slab_at(class, slots[i]);
+        uintptr_t p = (uintptr_t)slots[i];
+        if (slab == NULL || p - begin >= slab_bytes) {
+            if (p - chunk->base >= CHUNK_SIZE) {
+                chunk = cut_chunk_at(class, slots[i]);
+            }
+            slab = slab_at(chunk, class, slots[i]);
             prefetch_write(slab);
             begin = run_address(slab);
-            bytes = slab->ngranules * GRANULE_SIZE;
         }
-        all[i] = (struct slab_object){slots[i], slab};
+        all[i] = (struct slab_object){slab, slab_slot_at(sc, p - begin)};
+        if (unlikely(all[i].slot == NO_SLOT)) {
+            report_bad_object(class, slots[i], slab);
+        }
     }
+}
+
+static void *address_of(struct slab_object object) {
+    return (char *)run_address(object.slab) +
+           (size_t)object.slot * sizeclasses[object.slab->class].size;
 }
 
 /* Returns the objects of one arena out of n; the others move to the front. Returns how many those
@@ -216,7 +234,7 @@ static unsigned drain_arena(struct arena *arena, unsigned class, struct slab_obj
         i += bin_put_locked(bin, &all[i], n - i);
         if (unlikely(i < n && all[i].slab == slab)) {
             lock_release(&bin->lock); /* a handler of SIGABRT may allocate */
-            report_bad_object(class, all[i].object, slab);
+            report_bad_object(class, address_of(all[i]), slab);
         }
     }
     counter_add(&bin->ndalloc, n - others);
@@ -231,7 +249,7 @@ void arena_drain(unsigned class, void *const *slots, unsigned n) {
     struct slab_object all[DRAIN_BATCH];
     while (n > 0) {
         unsigned batch = n < DRAIN_BATCH ? n : DRAIN_BATCH;
-        find_slabs(class, slots, batch, all);
+        find_slots(class, slots, batch, all);
         slots += batch;
         n -= batch;
         while (batch > 0) {

@@ -97,9 +97,8 @@ void bin_add_locked(struct bin *bin, struct run *slab) {
     gauge_add(&bin->nslabs, 1);
 }
 
-unsigned bin_put_locked(struct bin *bin, const struct slab_object *objects, unsigned n) {
-    struct run *slab = objects[0].slab;
-    unsigned put = slab_put(objects, n);
+/* Some slots of the slab became free. */
+static void change_list(struct bin *bin, struct run *slab) {
     unsigned fullness = slab->nfree != 0 ? fullness_of(slab) : NOT_LISTED;
     if (fullness != slab->fullness) {
         unsigned wake = sizeclasses[slab->class].nslots / 8u;
@@ -108,6 +107,22 @@ unsigned bin_put_locked(struct bin *bin, const struct slab_object *objects, unsi
             unlist(bin, slab);
             enlist(bin, slab, fullness);
         }
+    }
+}
+
+/* Numbers with the same highest bit have more in common than not. */
+static bool is_same_power(unsigned a, unsigned b) {
+    return (a ^ b) <= (a & b);
+}
+
+unsigned bin_put_locked(struct bin *bin, const struct slab_object *objects, unsigned n) {
+    struct run *slab = objects[0].slab;
+    unsigned before = slab->nfree;
+    unsigned put = slab_put(objects, n);
+    bool stays = slab->fullness < BIN_LISTS && is_same_power(before, slab->nfree) &&
+                 slab->nfree < sizeclasses[slab->class].nslots;
+    if (!stays) {
+        change_list(bin, slab);
     }
     return put;
 }

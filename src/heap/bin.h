@@ -43,7 +43,7 @@ unsigned bin_take_locked(struct bin *bin, void **end, unsigned want);
 struct run *bin_next_locked(const struct bin *bin);
 /* A new slab enters the bin. */
 void bin_add_locked(struct bin *bin, struct run *slab);
-/* What slab_put does, in the bin. */
+/* What slab_put does, in the bin of the slab. */
 unsigned bin_put_locked(struct bin *bin, const struct slab_object *objects, unsigned n);
 /* Takes out slabs that are all free and more than the bin keeps (all: keeps none), at most
  * BIN_MAX_RELEASED; the caller destroys them without the lock. Returns how many. */

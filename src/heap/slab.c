@@ -9,8 +9,6 @@
 #include "base/bitset.h"
 #include "pages/purge.h"
 
-enum { WORDS_INLINE = 4 };
-
 struct pool slab_pools[SLAB_POOLS] = {POOL_INIT(64), POOL_INIT(128), POOL_INIT(256)};
 
 static unsigned words_of(unsigned class) {
@@ -20,11 +18,6 @@ static unsigned words_of(unsigned class) {
 static struct pool *pool_of(unsigned class) {
     unsigned words = words_of(class);
     return &slab_pools[words <= 8 ? 0 : words <= 16 ? 1 : 2];
-}
-
-static inline uint64_t *bits_of(struct run *slab) {
-    return sizeclasses[slab->class].nslots <= WORDS_INLINE * 64 ? slab->free_slots
-                                                                : slab->more_free_slots;
 }
 
 static unsigned map_byte_of(const struct run *slab) {
@@ -41,7 +34,7 @@ struct run *slab_create(struct pages *pages, unsigned class) {
     const struct sizeclass *sc = &sizeclasses[class];
     unsigned words = words_of(class);
     uint64_t *more = NULL;
-    if (words > WORDS_INLINE) {
+    if (words > SLAB_WORDS_INLINE) {
         more = pool_get(pool_of(class));
         if (more == NULL) {
             return NULL;
@@ -61,7 +54,7 @@ struct run *slab_create(struct pages *pages, unsigned class) {
     if (more != NULL) {
         slab->more_free_slots = more;
     }
-    uint64_t *bits = bits_of(slab);
+    uint64_t *bits = slab_bits(slab);
     for (unsigned i = 0; i < words; i++) {
         unsigned left = sc->nslots - i * 64u;
         bits[i] = left >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
@@ -74,7 +67,7 @@ void slab_destroy(struct pages *pages, struct run *slab) {
     unsigned class = slab->class;
     ASSERT(slab->nfree == sizeclasses[class].nslots);
     map_set_class(run_address(slab), slab->ngranules, 0);
-    if (words_of(class) > WORDS_INLINE) {
+    if (words_of(class) > SLAB_WORDS_INLINE) {
         pool_put(pool_of(class), slab->more_free_slots);
     }
     pages_free(pages, slab);
@@ -82,7 +75,7 @@ void slab_destroy(struct pages *pages, struct run *slab) {
 
 unsigned slab_take(struct run *slab, void **end, unsigned want) {
     const struct sizeclass *sc = &sizeclasses[slab->class];
-    uint64_t *bits = bits_of(slab);
+    uint64_t *bits = slab_bits(slab);
     char *base = (char *)run_address(slab);
     want = want < slab->nfree ? want : slab->nfree;
     unsigned word = slab->hint;
@@ -103,29 +96,6 @@ unsigned slab_take(struct run *slab, void **end, unsigned want) {
     return want;
 }
 
-unsigned slab_put(const struct slab_object *objects, unsigned n) {
-    struct run *slab = objects[0].slab;
-    const struct sizeclass *sc = &sizeclasses[slab->class];
-    uint64_t *bits = bits_of(slab);
-    uintptr_t base = run_address(slab);
-    unsigned hint = slab->hint;
-    unsigned i;
-    for (i = 0; i < n && objects[i].slab == slab; i++) {
-        unsigned slot = slab_slot_at(sc, (uintptr_t)objects[i].object - base);
-        unsigned word = slot / 64;
-        uint64_t bit = (uint64_t)1 << (slot % 64);
-        if (unlikely(slot == NO_SLOT || (bits[word] & bit) != 0)) {
-            break;
-        }
-        bits[word] |= bit;
-        hint = word < hint ? word : hint;
-    }
-    slab->hint = (uint8_t)hint;
-    slab->nfree = (uint16_t)(slab->nfree + i);
-    slab->rest &= (uint8_t)~REST_DONE;
-    return i;
-}
-
 /* ---- what was given back ------------------------------------------------------------------------ */
 
 enum { UNITS_PER_GRANULE = 1 << (LG_GRANULE - LG_SLAB_UNIT), SLAB_MAX_GRANULES = 16 };
@@ -144,7 +114,7 @@ static bool is_unused(const struct run *slab, size_t begin, size_t end) {
     size_t first = begin / sc->size;
     size_t after = (end - 1) / sc->size + 1;
     after = after < sc->nslots ? after : sc->nslots;
-    const uint64_t *bits = bits_of((struct run *)(uintptr_t)slab);
+    const uint64_t *bits = slab_bits((struct run *)(uintptr_t)slab);
     return first >= after || bitset_next(bits, NULL, after, first, false) == after;
 }
 
@@ -205,7 +175,7 @@ size_t slab_wake(struct run *slab, const void *first, const void *last) {
 
 void slab_check(const struct run *slab) {
     const struct sizeclass *sc = &sizeclasses[slab->class];
-    const uint64_t *bits = bits_of((struct run *)(uintptr_t)slab);
+    const uint64_t *bits = slab_bits((struct run *)(uintptr_t)slab);
     unsigned nfree = 0;
     CHECK(slab->kind == RUN_SLAB && slab->ngranules == sc->slab_granules);
     for (unsigned i = 0; i < words_of(slab->class); i++) {

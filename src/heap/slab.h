@@ -30,15 +30,11 @@ void slab_destroy(struct pages *pages, struct run *slab);
  * end[-1]. Returns how many. */
 unsigned slab_take(struct run *slab, void **end, unsigned want);
 
-/* An object, and the slab it lies in. */
+/* The slot of an object. */
 struct slab_object {
-    void *object;
     struct run *slab;
+    unsigned slot;
 };
-
-/* The first of n >= 1 objects comes back, and those that follow and lie in the same slab. Returns how many: less than
- * these when the next one is not an object's beginning, or free already. */
-unsigned slab_put(const struct slab_object *objects, unsigned n);
 
 /* run->rest. All zero of a slab that serves and is wholly in memory. */
 enum {
@@ -67,6 +63,36 @@ static inline unsigned slab_slot_at(const struct sizeclass *sc, uint64_t offset)
 
 static inline unsigned slab_slot_of(const struct run *slab, const void *p) {
     return slab_slot_at(&sizeclasses[slab->class], (uintptr_t)p - run_address(slab));
+}
+
+enum { SLAB_WORDS_INLINE = 4 };
+
+static inline uint64_t *slab_bits(struct run *slab) {
+    return sizeclasses[slab->class].nslots <= SLAB_WORDS_INLINE * 64 ? slab->free_slots
+                                                                     : slab->more_free_slots;
+}
+
+/* The first of n >= 1 objects comes back, and those that follow and lie in the same slab. Returns how many: less than
+ * these when the next one is free already. */
+static inline unsigned slab_put(const struct slab_object *objects, unsigned n) {
+    struct run *slab = objects[0].slab;
+    uint64_t *bits = slab_bits(slab);
+    unsigned hint = slab->hint;
+    unsigned i = 0;
+    do {
+        unsigned word = objects[i].slot / 64;
+        uint64_t bit = (uint64_t)1 << (objects[i].slot % 64);
+        if (unlikely((bits[word] & bit) != 0)) {
+            break;
+        }
+        bits[word] |= bit;
+        hint = word < hint ? word : hint;
+        i++;
+    } while (i < n && objects[i].slab == slab);
+    slab->hint = (uint8_t)hint;
+    slab->nfree = (uint16_t)(slab->nfree + i);
+    slab->rest &= (uint8_t)~REST_DONE;
+    return i;
 }
 
 /* The class of the slab object at p, also of a manual arena's; 0: it is none. */

@@ -72,7 +72,8 @@ static void put(size_t at) {
     void *p = live[at];
     live[at] = live[--nlive];
     lock_acquire(&bin.lock);
-    struct slab_object twice[] = {{p, slab_of(p)}, {p, slab_of(p)}};
+    struct slab_object object = {slab_of(p), slab_slot_of(slab_of(p), p)};
+    struct slab_object twice[] = {object, object};
     assert_int_equal(bin_put_locked(&bin, twice, 2), 1);
     assert_int_equal(bin_put_locked(&bin, twice, 1), 0); /* a double free changes nothing */
     counter_add(&bin.ndalloc, 1);

@@ -36,7 +36,7 @@ static unsigned take(struct run *slab, unsigned want) {
     return n;
 }
 
-/* Returns how many of some random objects can come back: up to the first that is free, no object, or
+/* Returns how many of some random objects can come back: up to the first that is free or
  * another slab's. */
 static unsigned put(struct prng *prng, struct run *slab) {
     enum { MOST = 40 };
@@ -48,11 +48,9 @@ static unsigned put(struct prng *prng, struct run *slab) {
     bool fits = true;
     for (unsigned i = 0; i < n; i++) {
         unsigned slot = (unsigned)prng_below(prng, nslots);
-        bool inside = prng_one_in(prng, 50);
         bool elsewhere = i > 0 && prng_one_in(prng, 50);
-        char *p = (char *)run_address(slab) + (size_t)slot * sizeclasses[slab->class].size;
-        objects[i] = (struct slab_object){p + inside, elsewhere ? &other : slab};
-        fits = fits && taken[slot] && !inside && !elsewhere;
+        objects[i] = (struct slab_object){elsewhere ? &other : slab, slot};
+        fits = fits && taken[slot] && !elsewhere;
         expected += fits;
         taken[slot] = taken[slot] && !fits;
     }
@@ -78,8 +76,7 @@ static void random_steps(struct prng *prng, struct run *slab) {
     }
     for (unsigned slot = 0; slot < nslots; slot++) {
         if (taken[slot]) {
-            char *p = (char *)run_address(slab) + (size_t)slot * sizeclasses[slab->class].size;
-            assert_int_equal(slab_put(&(struct slab_object){p, slab}, 1), 1);
+            assert_int_equal(slab_put(&(struct slab_object){slab, slot}, 1), 1);
             taken[slot] = false;
         }
     }
