@@ -31,9 +31,9 @@ void *object_alloc_aligned(size_t size, size_t alignment) {
     return slow_malloc_large_with(size, alignment, false);
 }
 
-size_t object_usable(const void *p, const char *call) {
+size_t object_usable_elsewhere(const void *p, const char *call) {
     unsigned class = slab_class_of(p);
-    if (likely(class != 0)) {
+    if (class != 0 || p == NULL) {
         return sizeclasses[class].size;
     }
     struct large large = large_find(p);

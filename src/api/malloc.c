@@ -154,7 +154,7 @@ EXPORT void *API(pvalloc)(size_t size) {
 }
 
 EXPORT size_t API(malloc_usable_size)(void *p) {
-    return p != NULL ? object_usable(p, "malloc_usable_size") : 0;
+    return object_usable(p, "malloc_usable_size");
 }
 
 /* Returns everything unused to the system; `pad` is of no use here. 1: memory was returned. */
