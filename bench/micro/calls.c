@@ -107,6 +107,36 @@ static void realloc_large(const struct bench_args *args) {
     free(buffer);
 }
 
+/* A text that is appended to, as interpreters do: 4 KiB at a time, with a small object between. */
+static void realloc_append(const struct bench_args *args) {
+    enum { STEP = 4096, MOST = 8 * MIB, NSMALL = MOST / STEP };
+    static unsigned char *small[NSMALL];
+    unsigned char *text = NULL;
+    size_t size = 0;
+    unsigned nsmall = 0;
+    for (uint64_t i = 0; i < args->n; i++) {
+        text = bench_got(realloc(text, size + STEP));
+        memset(text + size, (int)(size / STEP), STEP);
+        size += STEP;
+        small[nsmall] = bench_got(malloc(1000 + (size / STEP) % 8 * 1000));
+        small[nsmall][0] = 1;
+        nsmall++;
+        if (size == MOST) {
+            stamp_check(text + MOST / 2, STEP, MOST / 2 / STEP);
+            free(text);
+            text = NULL;
+            size = 0;
+            while (nsmall > 0) {
+                free(small[--nsmall]);
+            }
+        }
+    }
+    free(text);
+    while (nsmall > 0) {
+        free(small[--nsmall]);
+    }
+}
+
 static void aligned_loop(const struct bench_args *args) {
     enum { COUNT = 64 };
     void *live[COUNT];
@@ -211,6 +241,8 @@ static const struct bench_mode modes[] = {
      "64 vectors growing by halves to 256 KiB in turn"},
     {"realloc-large", realloc_large, 20000, false, BENCH_WALL, BENCH_QUICK,
      "grow by 64 KiB to 32 MiB, then halve"},
+    {"realloc-append", realloc_append, 100000, false, BENCH_WALL, BENCH_QUICK,
+     "8 MiB of text, 4 KiB at a time, with small objects between"},
     {"aligned", aligned_loop, 8000000, false, BENCH_WALL, BENCH_QUICK,
      "posix_memalign, alignments 32 to 4096"},
     {"usable-size", usable_size, 20000000, false, BENCH_WALL, BENCH_FULL,

@@ -12,7 +12,9 @@
 
 _Atomic size_t object_zero_reallocs;
 
-enum { INLINE_COPY_MAX = 256 };
+/* An object that outgrows its place by less than a part of its size probably goes on growing: it gets room for as
+ * much, so that it is moved a constant number of times whenever it doubles. */
+enum { INLINE_COPY_MAX = 256, GROWTH_PART = 4 };
 
 void *object_alloc_zeroed(size_t size) {
     if (unlikely(size > SIZECLASS_MAX)) {
@@ -102,7 +104,9 @@ static void *resize_large(void *p, size_t size, struct large large) {
     if (size <= SIZECLASS_MAX || size <= old) {
         return move(p, old, size);
     }
-    void *object = slow_malloc_large(size);
+    void *object = size - old < old / GROWTH_PART
+                       ? slow_malloc_large_growing(size, old + old / GROWTH_PART - size)
+                       : slow_malloc_large(size);
     if (object == NULL) {
         return NULL;
     }

@@ -96,6 +96,19 @@ NOINLINE void *slow_malloc_medium(size_t request) {
     return fast_malloc_class(sizeclass_of_medium(request));
 }
 
+static void *count_new(struct thread *thread, void *object, size_t request, bool zeroed) {
+    size_t usable = large_usable_for(request);
+    thread_count(thread, usable, 0);
+    if (thread != &gone_thread) {
+        thread_note_peak(thread);
+    }
+    if (!zeroed && unlikely(opts.zero || opts.junk != JUNK_OFF)) {
+        slow_dress(object, usable);
+    }
+    event_tick(thread, EVENT_LARGE_WEIGHT);
+    return object;
+}
+
 void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t request,
                              size_t alignment, bool zero) {
     if (unlikely(request > PTRDIFF_MAX || alignment > PTRDIFF_MAX)) {
@@ -113,16 +126,7 @@ void *slow_malloc_large_from(struct thread *thread, struct arena *arena, size_t 
             return slow_no_memory();
         }
     }
-    size_t usable = large_usable_for(request);
-    thread_count(thread, usable, 0);
-    if (thread != &gone_thread) {
-        thread_note_peak(thread);
-    }
-    if (!zero && unlikely(opts.junk != JUNK_OFF)) {
-        slow_dress(object, usable);
-    }
-    event_tick(thread, EVENT_LARGE_WEIGHT);
-    return object;
+    return count_new(thread, object, request, zero);
 }
 
 /* The option oversize_threshold, or what became of it. */
@@ -144,6 +148,16 @@ static NOINLINE void *malloc_run(size_t request, size_t alignment, bool zero) {
     follow_cpu(thread);
     struct arena *arena = arena_for_large(thread, request);
     return slow_malloc_large_from(thread, arena, request, alignment, zero);
+}
+
+void *slow_malloc_large_growing(size_t request, size_t room) {
+    struct thread *thread = thread_enter();
+    if (unlikely(thread == NULL)) {
+        return slow_no_memory();
+    }
+    follow_cpu(thread);
+    void *object = large_alloc_growing(arena_for_large(thread, request), request, room);
+    return object != NULL ? count_new(thread, object, request, false) : slow_malloc_large(request);
 }
 
 static inline void *count_kept(struct thread *thread, void *object, size_t usable) {

@@ -48,15 +48,14 @@ void *large_clear(void *object, size_t usable) {
     return object;
 }
 
-void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero) {
-    size_t usable = large_usable_for(request);
-    size_t n = granules_of(usable);
+/* n granules, at least as many as `usable` bytes need. */
+static void *alloc(struct arena *arena, size_t usable, size_t n, size_t alignment, bool zero) {
     size_t align_granules = alignment > GRANULE_SIZE ? alignment >> LG_GRANULE : 1;
     bool zeroed;
     void *object;
     if (n <= CHUNK_GRANULES && align_granules <= CHUNK_GRANULES) {
-        struct run *run =
-            pages_alloc_large(&arena->pages, usable, (unsigned)align_granules, &zeroed);
+        struct run *run = pages_alloc_large(&arena->pages, usable, (unsigned)n,
+                                            (unsigned)align_granules, &zeroed);
         if (run == NULL) {
             return NULL;
         }
@@ -75,6 +74,25 @@ void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool ze
         large_clear(object, usable);
     }
     return object;
+}
+
+void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero) {
+    size_t usable = large_usable_for(request);
+    return alloc(arena, usable, granules_of(usable), alignment, zero);
+}
+
+/* Whole chunks, so that nothing else comes to lie behind the object; one that fits into a chunk stays in one. */
+void *large_alloc_growing(struct arena *arena, size_t request, size_t room) {
+    size_t usable = large_usable_for(request);
+    size_t n = granules_of(usable);
+    size_t with_room = granules_of(usable + room);
+    if (n > CHUNK_GRANULES) {
+        with_room = round_up(with_room, CHUNK_GRANULES);
+    } else if (with_room > CHUNK_GRANULES) {
+        with_room = CHUNK_GRANULES;
+    }
+    void *object = alloc(arena, usable, with_room, 1, false);
+    return object != NULL ? object : alloc(arena, usable, n, 1, false);
 }
 
 struct large large_find(const void *p) {
@@ -119,6 +137,10 @@ void large_free(struct large large) {
     free_and_count(large, false);
 }
 
+static size_t held_granules(struct large large) {
+    return large.run != NULL ? large.run->ngranules : big_granules(large.chunk);
+}
+
 bool large_resize(struct large large, size_t request) {
     struct arena *arena = arena_of(large.chunk);
     size_t usable = large_round(request);
@@ -126,6 +148,9 @@ bool large_resize(struct large large, size_t request) {
     size_t old = large_usable(large);
     if (request <= SIZECLASS_MAX) {
         return false; /* the object belongs into a size class now */
+    }
+    if (usable >= old && n < held_granules(large)) {
+        n = held_granules(large); /* it grows into its room, and keeps the rest */
     }
     if (large.run != NULL) {
         if (n > CHUNK_GRANULES || !pages_resize(&arena->pages, large.run, (unsigned)n)) {

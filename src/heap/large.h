@@ -1,7 +1,7 @@
 /*
  * large.h: objects that are too large, or too strictly aligned, for a size class.
  *
- * Usable sizes are multiples of the page size. Up to 2 MiB an object is a run of granules in a chunk,
+ * Usable sizes are multiples of the page size; an object may hold more granules than it uses. Up to 2 MiB an object is a run of granules in a chunk,
  * beyond that a series of chunks. Objects begin on a granule, so they are 16 KiB-aligned at least.
  * Locks: the arena's pages' own. Whoever has a pointer asks large_find() first; large_report() says what
  * a pointer looks like that is no object.
@@ -15,6 +15,10 @@
 
 /* request <= PTRDIFF_MAX; alignment a power of two (1: none). NULL when there is no memory. */
 void *large_alloc(struct arena *arena, size_t request, size_t alignment, bool zero);
+
+/* The same for one that may go on growing: `room` more bytes are kept free behind it for large_resize(), if there is
+ * memory for them. They are no part of its usable size. */
+void *large_alloc_growing(struct arena *arena, size_t request, size_t room);
 
 /* Zeroes a large object. Returns it. */
 void *large_clear(void *object, size_t usable);

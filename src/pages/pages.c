@@ -316,9 +316,8 @@ void pages_merge_tally(struct pages *pages, struct large_tally *tally) {
     lock_release(&pages->lock);
 }
 
-struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment,
+struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned n, unsigned alignment,
                               bool *zeroed) {
-    unsigned n = (unsigned)div_round_up(usable, GRANULE_SIZE);
     lock_acquire(&pages->lock);
     struct run *run = alloc_locked(pages, n, alignment, RUN_LARGE, zeroed);
     if (run != NULL) {

@@ -96,8 +96,9 @@ void pages_free(struct pages *pages, struct run *run);
 /* Makes a run n granules long where it stands; growing fails when the next granules are in use. */
 bool pages_resize(struct pages *pages, struct run *run, unsigned n);
 
-/* A run for one object of `usable` bytes, and its end. */
-struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned alignment, bool *zeroed);
+/* A run of n granules for one object of `usable` bytes, and its end. */
+struct run *pages_alloc_large(struct pages *pages, size_t usable, unsigned n, unsigned alignment,
+                              bool *zeroed);
 void pages_free_large(struct pages *pages, struct run *run);
 
 /* A big object of n granules at a multiple of `alignment` chunks. */

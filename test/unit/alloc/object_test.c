@@ -120,6 +120,38 @@ static void test_resize(void **state) {
     arenas_check();
 }
 
+/* What grows by small steps, while others take the memory behind it, is moved a few times only. */
+static void test_growth_by_steps(void **state) {
+    (void)state;
+    static const size_t begins[] = {40000, 300000, 1500000, 3000000};
+    for (unsigned i = 0; i < ARRAY_LEN(begins); i++) {
+        size_t size = begins[i];
+        size_t step = size / 500 + 100;
+        void *others[600];
+        unsigned nothers = 0;
+        unsigned moves = 0;
+        char *p = ashlar_malloc(size);
+        memset(p, 7, size);
+        while (size < 2 * begins[i]) {
+            char *grown = object_resize(p, size + step, "test");
+            assert_non_null(grown);
+            moves += grown != p;
+            p = grown;
+            memset(p + size, 7, step);
+            size += step;
+            assert_in_range(object_usable(p, "test"), size, size + purge_page_size - 1);
+            others[nothers++] = ashlar_malloc(16384);
+        }
+        assert_true(unit_is_filled(p, size, 7));
+        assert_in_range(moves, 0, 6);
+        ashlar_free(p);
+        while (nothers > 0) {
+            ashlar_free(others[--nothers]);
+        }
+    }
+    arenas_check();
+}
+
 /* An object that shrank in place and then moved by page tables leaves chunks that are not all zero. */
 static void test_calloc_after_move(void **state) {
     (void)state;
@@ -309,6 +341,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_zeroed, restore),
         cmocka_unit_test_teardown(test_aligned, restore),
         cmocka_unit_test_teardown(test_resize, restore),
+        cmocka_unit_test_teardown(test_growth_by_steps, restore),
         cmocka_unit_test_teardown(test_calloc_after_move, restore),
         cmocka_unit_test_teardown(test_zero_option, restore),
         cmocka_unit_test_teardown(test_junk_option, restore),

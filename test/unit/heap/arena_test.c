@@ -242,7 +242,9 @@ static void test_misuse_after_reuse(void **state) {
     struct pages *pages = &arenas[0]->pages;
     for (unsigned index = 1; index < LEXTENTS_CACHED; index++) {
         bool zeroed;
-        struct run *large = pages_alloc_large(pages, lextent_size(index), 1, &zeroed);
+        struct run *large = pages_alloc_large(
+            pages, lextent_size(index), (unsigned)div_round_up(lextent_size(index), GRANULE_SIZE),
+            1, &zeroed);
         assert_non_null(large);
         struct misuse misuse = {index, (void *)run_address(large)};
         unit_expect_abort(drain_one, &misuse, "not an object of this allocator");

@@ -308,6 +308,57 @@ static void test_moves_of_moves(void **state) {
     check_books(0, 0);
 }
 
+/* ---- room to grow ---- */
+
+static size_t active(void) {
+    return gauge_read(&arena.pages.nactive);
+}
+
+/* It grows into its room though others need memory meanwhile, and gives it back when it shrinks. */
+static void check_room(size_t size, size_t room) {
+    char *p = large_alloc_growing(&arena, size, room);
+    assert_non_null(p);
+    size_t held = active();
+    char *others[40];
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+        others[i] = large_alloc(&arena, 40000 + i * 10000, 1, false);
+    }
+    assert_int_equal(large_usable(find(p)), large_usable_for(size));
+    memset(p, 5, size);
+    for (size_t more = 0; more <= room; more += 4096) {
+        assert_true(large_resize(find(p), size + more));
+        assert_int_equal(large_usable(find(p)), large_usable_for(size + more));
+    }
+    assert_true(unit_is_filled(p, size, 5));
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+        large_free(find(others[i]));
+    }
+    assert_int_equal(active(), held);
+    size_t step = purge_page_size > GRANULE_SIZE ? purge_page_size : GRANULE_SIZE;
+    size_t less = large_usable_for(size) - step;
+    assert_true(large_resize(find(p), less));
+    assert_int_equal(active(), div_round_up(less, GRANULE_SIZE));
+    large_free(find(p));
+    check_books(0, 0);
+}
+
+static void test_room(void **state) {
+    (void)state;
+    check_room(100000, 25000);
+    check_room(CHUNK_SIZE - 100000, 90000);
+    check_room((size_t)3 << 20, 700000);
+    check_room((size_t)9 << 20, (size_t)2 << 20);
+}
+
+static void test_no_memory_for_room(void **state) {
+    (void)state;
+    char *p = large_alloc_growing(&arena, (size_t)3 << 20, (size_t)1 << 50);
+    assert_non_null(p);
+    assert_int_equal(large_usable(find(p)), 3 << 20);
+    large_free(find(p));
+    check_books(0, 0);
+}
+
 /* ---- reports ---- */
 
 static void report(void *context) {
@@ -355,6 +406,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_move, restore),
         cmocka_unit_test_teardown(test_move_with_rest, restore),
         cmocka_unit_test_teardown(test_moves_of_moves, restore),
+        cmocka_unit_test_teardown(test_room, restore),
+        cmocka_unit_test_teardown(test_no_memory_for_room, restore),
         cmocka_unit_test_teardown(test_reports, restore),
         cmocka_unit_test_teardown(test_no_memory, restore),
     };
