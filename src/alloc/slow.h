@@ -22,11 +22,10 @@ void *slow_malloc_medium(size_t request);
 void *slow_malloc_large(size_t request);
 /* The same, aligned or zeroed. `alignment` is a power of two, 1: none. */
 void *slow_malloc_large_with(size_t request, size_t alignment, bool zero);
+/* The same as slow_malloc_large, with `room` bytes behind the object that it can grow into (heap/large.h). */
+void *slow_malloc_large_growing(size_t request, size_t room);
 /* The countdown of the class has ended with this allocation. */
 void *slow_event(void *object, unsigned class);
-
-/* A larger request again, for an object that grows: with `room` bytes behind it that it can grow into. */
-void *slow_malloc_large_growing(size_t request, size_t room);
 
 /* p has class 0, or its bin has no room. The public function is what reports of bad pointers name. */
 void slow_free(void *p);

@@ -70,7 +70,9 @@ static void set_nhelpers_locked(unsigned n) {
 
 static void wake(struct helper *helper, enum state from) {
     uint32_t state = from;
-    if (atomic_compare_exchange_strong_explicit(&helper->state, &state, AWAKE, memory_order_seq_cst,
+    /* All threads come by here, mostly for nothing: who only reads leaves the cache line where it is. */
+    if (atomic_load_explicit(&helper->state, memory_order_seq_cst) == from &&
+        atomic_compare_exchange_strong_explicit(&helper->state, &state, AWAKE, memory_order_seq_cst,
                                                 memory_order_relaxed)) {
         os_wake_one((const uint32_t *)&helper->state);
     }
@@ -366,7 +368,7 @@ void background_notice(struct pages *pages, bool again) {
         struct helper *helper = &helpers[container_of(pages, struct arena, pages)->index % n];
         if (again) {
             poke(helper);
-        } else if (is_idle(helper)) {
+        } else {
             wake(helper, IDLE);
         }
     } else if (!again && may_help() && is_news(pages) && is_much_unused()) {

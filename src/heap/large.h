@@ -1,8 +1,9 @@
 /*
  * large.h: objects that are too large, or too strictly aligned, for a size class.
  *
- * Usable sizes are multiples of the page size; an object may hold more granules than it uses. Up to 2 MiB an object is a run of granules in a chunk,
- * beyond that a series of chunks. Objects begin on a granule, so they are 16 KiB-aligned at least.
+ * Usable sizes are multiples of the page size. Up to 2 MiB an object is a run of granules in a chunk,
+ * beyond that a series of chunks. It may hold more granules than it uses, to grow into. Objects begin on a
+ * granule, so they are 16 KiB-aligned at least.
  * Locks: the arena's pages' own. Whoever has a pointer asks large_find() first; large_report() says what
  * a pointer looks like that is no object.
  */
