@@ -40,9 +40,16 @@ static size_t granules_of(size_t usable) {
 /* The option calloc_madvise_threshold: used memory goes back to the system, which gives zeroed memory
  * where the program comes to write to it. What hooks gave may not come back zeroed. */
 void *large_clear(void *object, size_t usable) {
-    bool replace = usable >= opts.calloc_madvise_threshold &&
+    uintptr_t begin = (uintptr_t)object;
+    uintptr_t end = begin + usable;
+    uintptr_t pages = round_up(begin, purge_page_size); /* larger than a granule on some systems */
+    uintptr_t pages_end = round_down(end, purge_page_size);
+    bool replace = usable >= opts.calloc_madvise_threshold && pages < pages_end &&
                    !space_is_hooked(space_of(chunk_find_at(object)));
-    if (!replace || !os_page_ops.purge(object, usable)) {
+    if (replace && os_page_ops.purge((void *)pages, pages_end - pages)) {
+        memset(object, 0, pages - begin);
+        memset((void *)pages_end, 0, end - pages_end);
+    } else {
         memset(object, 0, usable);
     }
     return object;

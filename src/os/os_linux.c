@@ -32,24 +32,42 @@
 #define MREMAP_DONTUNMAP 4 /* Linux 5.7; older kernels answer EINVAL and the caller copies */
 #endif
 
+/* What a move has taken out of the address space. */
+static void map_again(void *address, size_t size, int how) {
+    if (mmap(address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0) ==
+            MAP_FAILED &&
+        errno != EEXIST) {
+        fatal("mremap took more memory out of the address space than it should, and it could not "
+              "be mapped again");
+    }
+}
+
+static bool is_mapped(void *address) {
+    unsigned char in_memory;
+    return mincore(address, 1, &in_memory) == 0 || errno != ENOMEM;
+}
+
 /* MREMAP_FIXED drops what was mapped at `to`, in some cases even when the call fails: then it is mapped
- * anew, unless it is still there. MREMAP_DONTUNMAP leaves `from` mapped and empty; kernels that do not
- * know it are not asked twice. */
+ * anew, unless it is still there. MREMAP_DONTUNMAP leaves `from` mapped and empty. Kernels that do not know it are
+ * not asked twice, nor is an emulator (qemu-user 7.2) that moves and then takes `from` for unmapped. */
 bool os_linux_move(void *from, void *to, size_t size) {
-    static _Atomic bool unknown;
-    if (atomic_load_explicit(&unknown, memory_order_relaxed)) {
+    static _Atomic enum { UNTRIED, KNOWN, UNKNOWN } leaving_mapped;
+    if (atomic_load_explicit(&leaving_mapped, memory_order_relaxed) == UNKNOWN) {
         return false;
     }
     int saved = errno;
     bool moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
                  MAP_FAILED;
     if (!moved && errno == EINVAL) {
-        atomic_store_explicit(&unknown, true, memory_order_relaxed);
-    } else if (!moved &&
-               mmap(to, size, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED &&
-               errno != EEXIST) {
-        fatal("mremap failed and took the memory it should have moved to with it");
+        atomic_store_explicit(&leaving_mapped, UNKNOWN, memory_order_relaxed);
+    } else if (!moved) {
+        map_again(to, size, MAP_FIXED_NOREPLACE);
+    } else if (atomic_load_explicit(&leaving_mapped, memory_order_relaxed) == UNTRIED) {
+        bool known = is_mapped(from);
+        if (!known) {
+            map_again(from, size, MAP_FIXED);
+        }
+        atomic_store_explicit(&leaving_mapped, known ? KNOWN : UNKNOWN, memory_order_relaxed);
     }
     errno = saved;
     return moved;

@@ -22,6 +22,7 @@
 
 #include <malloc.h>
 
+#include "support/child.h"
 #include "support/hide.h"
 #include "support/report.h"
 #include "support/resident.h"
@@ -265,8 +266,9 @@ int run_with_little_memory() {
 
 void test_handler_makes_room() {
     rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-        return; /* no room for the experiment */
+    if (child_is_emulated() ||
+        (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)) {
+        return; /* no limit, or no room for the experiment */
     }
     std::fflush(nullptr);
     pid_t child = fork();
@@ -292,7 +294,8 @@ void test_infallible() {
             rlimit none = {0, 0};
             setrlimit(RLIMIT_CORE, &none);
             dup2(ends[1], STDERR_FILENO);
-            execl("/proc/self/exe", "test", f.name, nullptr);
+            const char *argv[] = {"test", f.name, nullptr};
+            child_become(argv);
             _exit(127);
         }
         close(ends[1]);
@@ -303,9 +306,9 @@ void test_infallible() {
         EXPECT(waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
                    WTERMSIG(status) == SIGABRT,
                "%s: wait status 0x%x", f.name, static_cast<unsigned>(status));
-        EXPECT(std::strcmp(text, "<ashlar>: operator new: out of memory "
-                                 "(experimental_infallible_new:true)\n") == 0,
-               "%s says %s", f.name, text);
+        const char line[] =
+            "<ashlar>: operator new: out of memory (experimental_infallible_new:true)\n";
+        EXPECT(std::strncmp(text, line, sizeof(line) - 1) == 0, "%s says %s", f.name, text);
     }
     unsetenv("MALLOC_CONF");
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "support/api.h"
+#include "support/child.h"
 #include "support/model.h"
 #include "support/report.h"
 #include "support/resident.h"
@@ -229,7 +230,7 @@ static void spawn_case(char **argv, unsigned index, uint64_t seed) {
         char seed_text[40];
         snprintf(number, sizeof(number), "%u", index);
         snprintf(seed_text, sizeof(seed_text), "%llu", (unsigned long long)seed);
-        execl("/proc/self/exe", argv[0], seed_text, "0", number, (char *)NULL);
+        child_become((const char *[]){argv[0], seed_text, "0", number, NULL});
         _exit(127);
     }
     int status = 0;

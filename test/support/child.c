@@ -17,6 +17,40 @@
 #include "support/report.h"
 
 enum { CONF_BYTES = 4096 };
+static const char EMULATOR[] = "ASHLAR_TEST_EMULATOR";
+
+void child_become(const char *const *argv) {
+    enum { WORDS = 16 };
+    char path[4096];
+    char emulator[4096];
+    const char *words[WORDS + 1];
+    size_t nwords = 0;
+    const char *named = getenv(EMULATOR);
+    if (named == NULL) {
+        execv("/proc/self/exe", (char *const *)argv);
+        return;
+    }
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (length < 0 || strlen(named) >= sizeof(emulator)) {
+        return;
+    }
+    path[length] = '\0';
+    strcpy(emulator, named);
+    for (char *word = strtok(emulator, " "); word != NULL && nwords < WORDS / 2;
+         word = strtok(NULL, " ")) {
+        words[nwords++] = word;
+    }
+    words[nwords++] = path;
+    for (argv++; *argv != NULL && nwords < WORDS; argv++) {
+        words[nwords++] = *argv;
+    }
+    words[nwords] = NULL;
+    execv(words[0], (char *const *)words);
+}
+
+bool child_is_emulated(void) {
+    return getenv(EMULATOR) != NULL;
+}
 
 static void set_options(const char *conf) {
     const char *inherited = getenv("MALLOC_CONF");
@@ -42,7 +76,7 @@ static _Noreturn void become_child(const char *part, const char *conf, const int
     close(out[1]);
     close(err[0]);
     close(err[1]);
-    execl("/proc/self/exe", "test", CHILD_ARGUMENT, part, (char *)NULL);
+    child_become((const char *[]){"test", CHILD_ARGUMENT, part, NULL});
     _exit(127);
 }
 
@@ -59,6 +93,14 @@ static bool drain(int fd, char *text, size_t *length) {
     *length += taken;
     text[*length] = '\0';
     return n > 0;
+}
+
+/* What qemu-user adds when the program that it runs ends by a signal. */
+static void drop_emulators_line(char *text) {
+    char *line = strstr(text, "qemu: uncaught target signal");
+    if (line != NULL && child_is_emulated()) {
+        *line = '\0';
+    }
 }
 
 void child_run(const char *part, const char *conf, struct child_result *result) {
@@ -97,6 +139,7 @@ void child_run(const char *part, const char *conf, struct child_result *result) 
     close(err[0]);
     while (waitpid(child, &result->status, 0) < 0 && errno == EINTR) {
     }
+    drop_emulators_line(result->err);
 }
 
 int child_play(const struct child_part *parts, size_t nparts, const char *name) {

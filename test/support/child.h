@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define CHILD_ARGUMENT "--child"
 
 enum { CHILD_TEXT = 256 * 1024, CHILD_SECONDS = 60 };
@@ -33,6 +37,11 @@ struct child_result {
 /* conf NULL: no options but those of the test run. The child gets SIGALRM after CHILD_SECONDS. */
 void child_run(const char *part, const char *conf, struct child_result *result);
 
+/* Becomes this program anew, as execv() does; returns only if that fails. Where the program runs in an emulator,
+ * ASHLAR_TEST_EMULATOR is its path and its options, with a space between each. */
+void child_become(const char *const *argv);
+bool child_is_emulated(void);
+
 bool child_exited(const struct child_result *result, int code);
 bool child_aborted(const struct child_result *result);
 
@@ -41,5 +50,9 @@ bool child_matches(const char *text, const char *expression);
 
 /* The status in words, in a static buffer. */
 const char *child_status_text(const struct child_result *result);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
