@@ -276,7 +276,7 @@ static unsigned nwanted(void) {
 /* A child of vfork runs in its parent's memory. A program that has locked itself in since it got its
  * second thread may be killed for a third one. */
 static bool may_start(void) {
-    int process = atomic_load_explicit(&home, memory_order_relaxed);
+    int process = atomic_load_explicit(&home, memory_order_acquire);
     return process == os_process_id() &&
            (mode_now() != BACKGROUND_AUTO ||
             atomic_load_explicit(&seccomp, memory_order_relaxed) == os_seccomp_mode());
@@ -358,14 +358,22 @@ static bool is_news(struct pages *pages) {
     return true;
 }
 
-void background_notice(struct pages *pages, bool again) {
+/* Whom to tell about an arena, after what there is to tell was stored; NULL: nobody. */
+static struct helper *helper_of(const struct arena *arena) {
+    if (likely(nhelpers() == 0)) {
+        return NULL;
+    }
+    full_fence();
     unsigned n = nhelpers();
+    return n != 0 ? &helpers[arena->index % n] : NULL;
+}
+
+void background_notice(struct pages *pages, bool again) {
     if (decay_ms(&pages->decay[PAGES_DIRTY]) < 0 && !again) {
         return;
     }
-    if (n != 0) {
-        full_fence();
-        struct helper *helper = &helpers[container_of(pages, struct arena, pages)->index % n];
+    struct helper *helper = helper_of(container_of(pages, struct arena, pages));
+    if (helper != NULL) {
         if (again) {
             poke(helper);
         } else {
@@ -378,13 +386,8 @@ void background_notice(struct pages *pages, bool again) {
 }
 
 void background_notice_slabs(const struct arena *arena) {
-    unsigned n = nhelpers();
-    if (likely(n == 0)) {
-        return;
-    }
-    full_fence();
-    struct helper *helper = &helpers[arena->index % n];
-    if (is_idle(helper) && scavenge_is_wanted(arena)) {
+    struct helper *helper = helper_of(arena);
+    if (helper != NULL && is_idle(helper) && scavenge_is_wanted(arena)) {
         wake(helper, IDLE);
     }
 }
@@ -406,7 +409,7 @@ void background_thread_began(unsigned n) {
     atomic_store_explicit(&deserted, false, memory_order_relaxed);
     if (n > 1 && unlikely(atomic_load_explicit(&home, memory_order_relaxed) == 0)) {
         atomic_store_explicit(&seccomp, os_seccomp_mode(), memory_order_relaxed);
-        atomic_store_explicit(&home, os_process_id(), memory_order_relaxed);
+        atomic_store_explicit(&home, os_process_id(), memory_order_release);
     }
 }
 

@@ -189,8 +189,7 @@ bool thread_use_shadow(struct thread *thread) {
         return false;
     }
     *shadow = thread->bins;
-    compiler_barrier();
-    thread->active = shadow;
+    __atomic_store_n(&thread->active, shadow, __ATOMIC_RELEASE); /* statistics may be read */
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread->bins.top[class] = boot_thread.bins.top[class];
         thread->bins.limit[class] = boot_thread.bins.limit[class];
@@ -203,8 +202,7 @@ void thread_leave_shadow(struct thread *thread) {
         return;
     }
     thread->bins = *thread->shadow;
-    compiler_barrier();
-    thread->active = &thread->bins;
+    __atomic_store_n(&thread->active, &thread->bins, __ATOMIC_RELEASE);
 }
 
 void thread_register(struct thread *thread) {

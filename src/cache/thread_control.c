@@ -108,12 +108,14 @@ bool thread_arm(struct thread *thread) {
     if (thread == &gone_thread || !thread_use_shadow(thread)) {
         return false;
     }
+    lock_acquire(&threads_lock); /* nobody takes a spare, which counts in two places for a moment */
     thread_look_at_peak(thread);
     uint64_t allocated = thread_allocated(thread);
     thread->deallocated = thread_deallocated(thread);
     thread->allocated = allocated;
     thread->through_magazines = 0; /* what they count is in these now */
     thread->armed = true;
+    lock_release(&threads_lock);
     return true;
 }
 

@@ -16,7 +16,7 @@ struct lock arenas_lock = {.rank = RANK_ARENAS};
 
 static struct arena *_Atomic table[ARENAS_MAX];
 static _Atomic unsigned count; /* written under arenas_lock */
-static _Atomic unsigned limit; /* 0: not computed yet; written under arenas_lock */
+static _Atomic unsigned limit; /* 0: not computed yet; written once */
 static struct arena *unused;   /* destroyed ones, the last one first; guarded by arenas_lock */
 static struct arena *_Atomic destroyed;
 static struct arena *_Atomic oversize;
@@ -82,7 +82,11 @@ unsigned arenas_limit(void) {
     if (n == 0) {
         n = opts.narenas != 0 ? opts.narenas : default_narenas(os_cpu_count());
         n = n < ARENAS_MAX ? n : ARENAS_MAX - 1;
-        atomic_store_explicit(&limit, n, memory_order_relaxed);
+        unsigned first = 0;
+        if (!atomic_compare_exchange_strong_explicit(&limit, &first, n, memory_order_relaxed,
+                                                     memory_order_relaxed)) {
+            n = first; /* of a thread that may run on other CPUs */
+        }
     }
     return n;
 }

@@ -84,12 +84,12 @@ static uint32_t patience_ms(const struct pages *pages, const struct chunk *chunk
 }
 
 /* Under the lock of these pages: whether the chunk is theirs, and so will be until it is released. A free
- * one may still have their name. */
+ * one may still have their name, and one of a region that has gone and come again has no address. */
 static bool is_used_by(const struct pages *pages, const struct chunk *chunk) {
     lock_assert_held(&pages->lock);
     struct space *space = space_of(chunk);
     lock_acquire(&space->lock);
-    bool used = !bitset_has(chunk->region->free, chunk_index(chunk)) &&
+    bool used = chunk->base != 0 && !bitset_has(chunk->region->free, chunk_index(chunk)) &&
                 atomic_load_explicit(&chunk->owner, memory_order_relaxed) == &pages->owner;
     lock_release(&space->lock);
     return used;

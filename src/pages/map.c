@@ -56,7 +56,8 @@ bool map_init(void) {
     if (table == NULL) {
         return false;
     }
-    /* Others may be freeing foreign pointers: the masks become valid after the tables. */
+    /* A signal handler may be freeing a foreign pointer: the masks become valid after the tables. There is no other
+     * thread yet, unless the first start failed for want of memory. */
     map.classes = (_Atomic uint8_t *)table;
     map.chunks = (struct chunk * _Atomic *)(table + classes_bytes(lg_span));
     atomic_thread_fence(memory_order_release);

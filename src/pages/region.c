@@ -8,6 +8,9 @@
  */
 #include "pages/region.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/bitset.h"
 #include "meta/meta.h"
 #include "opt/opt.h"
@@ -61,6 +64,14 @@ static struct region *allocate_region(struct space *space, size_t nchunks) {
     return region;
 }
 
+/* As new, but for the region, which is the same for ever: collapse.c may have found the chunk before. */
+static void renew(struct chunk *chunk) {
+    size_t before = offsetof(struct chunk, region);
+    size_t after = before + sizeof(chunk->region);
+    memset(chunk, 0, before);
+    memset((char *)chunk + after, 0, sizeof(*chunk) - after);
+}
+
 /* A retired one serves again if little of it stays unused. */
 static struct region *reuse_region(struct space *space, size_t nchunks) {
     for (struct region **link = &space->retired; *link != NULL; link = &(*link)->next) {
@@ -68,7 +79,7 @@ static struct region *reuse_region(struct space *space, size_t nchunks) {
         if (region->capacity >= nchunks && region->capacity / 2 <= nchunks) {
             *link = region->next;
             for (size_t i = 0; i < region->capacity; i++) {
-                region->chunks[i] = (struct chunk){0};
+                renew(&region->chunks[i]);
             }
             for (uint64_t *word = region->free; word < (uint64_t *)region->chunks; word++) {
                 *word = 0;

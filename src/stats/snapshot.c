@@ -129,10 +129,9 @@ void snapshot_reset_locks(void) {
 
 static void read_bin(struct bin_snapshot *to, const struct arena *arena, unsigned class) {
     const struct bin *bin = &arena->bins[class];
-    /* What came back is read first, so that the difference is never negative. */
     to->ndalloc = counter_read(&bin->ndalloc);
     to->nmalloc = counter_read(&bin->nmalloc);
-    to->curregs = (size_t)(to->nmalloc - to->ndalloc);
+    to->curregs = less(to->nmalloc, to->ndalloc);
     to->nrequests = counter_read(&arena->merged_requests[class]);
     to->nfills = counter_read(&bin->nfills);
     to->nflushes = counter_read(&bin->nflushes);
