@@ -15,7 +15,7 @@
 enum { JUNK_FREE_BYTE = 0x5a };
 
 static NOINLINE void free_large(void *p, const char *call) {
-    struct thread *thread = thread_enter();
+    struct thread *thread = thread_enter_to_free();
     if (likely(thread != NULL && thread->keeps_large)) {
         size_t usable = large_cache_keep(&thread->large, thread->arena, p);
         if (likely(usable != 0)) {
@@ -55,7 +55,7 @@ static bool takes(const struct thread *thread, unsigned byte, const void *p) {
 
 static NOINLINE void free_small(void *p, unsigned byte) {
     unsigned class = slab_class_of(p);
-    struct thread *thread = thread_enter();
+    struct thread *thread = thread_enter_to_free();
     if (thread == NULL || thread->slots[class] == 0 || !takes(thread, byte, p) ||
         !slow_cache(thread, class, p)) {
         slow_free_small_uncached(thread, class, p);

@@ -100,7 +100,7 @@ void event_poll(void) {
         look_at_arenas(now_ns);
     }
     struct thread *thread = this_thread;
-    bool known = thread != &boot_thread && thread != &gone_thread;
+    bool known = !thread_is_new(thread) && thread != &gone_thread;
     if (known) {
         background_notice_slabs(thread->arena);
         if (++thread->polls % POLLS_PER_LOOK == 0) {
@@ -126,7 +126,7 @@ void event_poll(void) {
 void event_trim_all(void) {
     struct thread *thread = this_thread;
     bool waits = !thread_in_hook();
-    if (thread != &boot_thread && waits) {
+    if (!thread_is_new(thread) && waits) {
         thread_flush(thread);
     }
     if (waits) {

@@ -48,7 +48,7 @@ static inline void event_tick(struct thread *thread, unsigned weight) {
 /* The calling thread's next slow operation polls. */
 static inline void event_hasten(void) {
     struct thread *thread = this_thread;
-    if (thread != &boot_thread && thread != &gone_thread) {
+    if (!thread_is_new(thread) && thread != &gone_thread) {
         thread->ticks = EVENT_TICKS;
     }
 }

@@ -25,7 +25,9 @@ static void *const dummy[1];
 struct thread boot_thread = {.bins = {.top = {[0 ... NCLASSES - 1] = DUMMY_PLACE(0)},
                                       .limit = {[0 ... NCLASSES - 1] = DUMMY_PLACE(1)}},
                              .active = &boot_thread.bins};
-struct thread gone_thread; /* its bins are set by threads_init, which saves as many relocations */
+/* Bins of these are set by threads_init, which saves as many relocations. */
+struct thread gone_thread;
+struct thread freed_thread;
 TLS_INITIAL_EXEC struct thread *this_thread = &boot_thread;
 
 enum { LARGEST_FIRST_PAIR = 512 };
@@ -244,8 +246,10 @@ bool threads_init(void) {
     slots_by_options(first_slots);
     gone_thread.arena = arenas_get(0);
     gone_thread.active = &gone_thread.bins;
+    freed_thread.active = &freed_thread.bins;
     for (unsigned class = 0; class < NCLASSES; class ++) {
         thread_load_dummy(&gone_thread, class);
+        thread_load_dummy(&freed_thread, class);
     }
     return pthread_key_create(&key, thread_ends) == 0;
 }
@@ -272,7 +276,27 @@ struct thread *thread_enter_first(void) {
     if (!upcalls.start()) {
         return NULL;
     }
-    return this_thread == &boot_thread ? start_thread() : this_thread;
+    return thread_is_new(this_thread) ? start_thread() : this_thread;
+}
+
+/* What a thread that never asked for anything frees is most often what the C library had for it or for another one
+ * that ended, after all destructors: if it were set up now, nobody would hear of its end. So its first free
+ * changes nothing but the step it is at, and of the next ones of all such threads every eighth sets one up. */
+struct thread *thread_enter_first_to_free(void) {
+    enum { FREES = 8 };
+    static _Atomic unsigned nfrees;
+    if (!upcalls.start()) {
+        return NULL;
+    }
+    if (!thread_is_new(this_thread)) {
+        return this_thread;
+    }
+    bool first = this_thread == &boot_thread;
+    if (first || atomic_fetch_add_explicit(&nfrees, 1, memory_order_relaxed) % FREES != FREES - 1) {
+        this_thread = &freed_thread;
+        return NULL;
+    }
+    return start_thread();
 }
 
 void *thread_enter_hook(void) {
@@ -342,7 +366,8 @@ NO_SANITIZE_THREAD static bool is_idle(struct thread *thread) {
 }
 
 void thread_steal_spares(struct thread *thread, bool all, struct list lists[NCLASSES]) {
-    if (!is_idle(thread) && !all) {
+    bool idle = is_idle(thread);
+    if (thread->strict || (!idle && !all)) {
         return;
     }
     for (unsigned class = 1; class < NCLASSES; class ++) {

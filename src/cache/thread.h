@@ -4,6 +4,7 @@
  * Holds: per class a loaded magazine, whose top is in `bins`, and a spare one. `this_thread` is the
  * library's only thread-local variable. It points at
  *   boot_thread   before the thread's first slow operation,
+ *   freed_thread  after a free, when it has not asked for anything yet,
  *   a struct of its own while it runs,
  *   gone_thread   once its end began: every operation then goes to the arenas directly.
  * A thread whose every operation has to be seen (thread_control.h) has its bins in `shadow` instead, and
@@ -54,7 +55,8 @@ struct thread {
     uint8_t last_cached;            /* largest class that may be cached */
     bool caching;                   /* as the option tcache or thread.tcache.enabled say */
     bool keeps_large;               /* runs of large objects too */
-    /* Its magazines do not travel through depots: they may hold manual arenas' objects. */
+    /* Its magazines do not travel through depots, and nobody else takes them: they may hold manual arenas' objects,
+     * which a reset ends after their owner's flush. Changed under threads_lock. */
     bool strict;
     bool explicit;       /* a program's own cache, not a thread */
     bool armed;          /* `allocated` and `deallocated` are whole, and live */
@@ -74,6 +76,7 @@ struct thread {
 
 extern TLS_INITIAL_EXEC struct thread *this_thread;
 extern struct thread boot_thread;
+extern struct thread freed_thread;
 extern struct thread gone_thread;
 extern struct lock threads_lock;
 
@@ -84,9 +87,21 @@ bool threads_init(void);
  * when the library could not be started for want of memory. */
 struct thread *thread_enter_first(void);
 
+static inline bool thread_is_new(const struct thread *thread) {
+    return thread == &boot_thread || thread == &freed_thread;
+}
+
 static inline struct thread *thread_enter(void) {
     struct thread *thread = this_thread;
-    return likely(thread != &boot_thread) ? thread : thread_enter_first();
+    return likely(!thread_is_new(thread)) ? thread : thread_enter_first();
+}
+
+/* The same for who frees; NULL also for the first frees of a thread. */
+struct thread *thread_enter_first_to_free(void);
+
+static inline struct thread *thread_enter_to_free(void) {
+    struct thread *thread = this_thread;
+    return likely(!thread_is_new(thread)) ? thread : thread_enter_first_to_free();
 }
 
 /* For upcalls: a thread inside an extent hook works like one that is gone, which uses arena 0 without a

@@ -38,8 +38,8 @@ bool thread_bind(struct thread *thread, struct arena *arena) {
     lock_acquire(&threads_lock);
     thread->arena = arena;
     large_cache_limit(&thread->large, arena);
-    lock_release(&threads_lock);
     thread->strict = strict;
+    lock_release(&threads_lock);
     choose_bins(thread);
     arenas_unbind(before);
     return true;

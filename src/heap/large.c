@@ -156,7 +156,10 @@ bool large_resize(struct large large, size_t request) {
     if (request <= SIZECLASS_MAX) {
         return false; /* the object belongs into a size class now */
     }
-    if (usable >= old && n < held_granules(large)) {
+    if (usable == old) {
+        return true;
+    }
+    if (usable > old && n < held_granules(large)) {
         n = held_granules(large); /* it grows into its room, and keeps the rest */
     }
     if (large.run != NULL) {
@@ -185,6 +188,11 @@ static bool may_move(struct large from, struct large to) {
 
 static bool is_torn(const struct chunk *head) {
     size_t n = head->nchunks + (head->tail_granules != 0);
+    size_t first = chunk_index(head);
+    size_t nplain = head->region->nplain; /* the mapping of the first chunks of all ends there */
+    if (first < nplain && nplain < first + n) {
+        return true;
+    }
     for (size_t i = 0; i < n; i++) {
         if (head[i].torn) {
             return true;

@@ -33,13 +33,15 @@
 #endif
 
 /* What a move has taken out of the address space. */
-static void map_again(void *address, size_t size, int how) {
-    if (mmap(address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0) ==
-            MAP_FAILED &&
-        errno != EEXIST) {
-        fatal("mremap took more memory out of the address space than it should, and it could not "
-              "be mapped again");
-    }
+static bool map_again(void *address, size_t size, int how) {
+    return mmap(address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0) !=
+           MAP_FAILED;
+}
+
+/* After a move that failed: another thread's mapping may be there by now, where ours was. */
+static bool mend(uint64_t *to, size_t size, uint64_t mark) {
+    return map_again(to, size, MAP_FIXED_NOREPLACE) ||
+           (errno == EEXIST && os_is_readable(to, sizeof(*to)) && *to == mark);
 }
 
 static bool is_mapped(void *address) {
@@ -56,18 +58,22 @@ bool os_linux_move(void *from, void *to, size_t size) {
         return false;
     }
     int saved = errno;
+    uint64_t mark = (uintptr_t)to ^ (uintptr_t)from;
+    *(uint64_t *)to = mark;
     bool moved = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) !=
                  MAP_FAILED;
+    bool mended = true;
     if (!moved && errno == EINVAL) {
         atomic_store_explicit(&leaving_mapped, UNKNOWN, memory_order_relaxed);
     } else if (!moved) {
-        map_again(to, size, MAP_FIXED_NOREPLACE);
+        mended = mend(to, size, mark);
     } else if (atomic_load_explicit(&leaving_mapped, memory_order_relaxed) == UNTRIED) {
         bool known = is_mapped(from);
-        if (!known) {
-            map_again(from, size, MAP_FIXED);
-        }
+        mended = known || map_again(from, size, MAP_FIXED);
         atomic_store_explicit(&leaving_mapped, known ? KNOWN : UNKNOWN, memory_order_relaxed);
+    }
+    if (!mended) {
+        fatal("mremap took memory out of the address space that could not be mapped again");
     }
     errno = saved;
     return moved;

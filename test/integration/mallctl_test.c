@@ -903,6 +903,52 @@ static void test_reset_of_own_arena(void **state) {
     assert_int_equal(act(named("arena.%u.destroy", a)), 0);
 }
 
+static void *trim_until(void *stop) {
+    while (!atomic_load((atomic_bool *)stop)) {
+        t_malloc_trim(0);
+    }
+    return stop;
+}
+
+/* What others take out of caches that rest is nothing that a reset may end. */
+static void test_reset_while_others_trim(void **state) {
+    (void)state;
+    enum { OBJECTS = 400, ROUNDS = 4000 };
+    static atomic_bool stop;
+    static void *objects[OBJECTS];
+    unsigned usual_arena = get_unsigned("thread.arena");
+    unsigned a = create_arena();
+    pthread_t other;
+    assert_int_equal(set_unsigned("thread.arena", a), 0);
+    assert_int_equal(pthread_create(&other, NULL, trim_until, &stop), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            objects[i] = t_malloc(64);
+        }
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            t_free(objects[i]);
+        }
+        assert_int_equal(act("thread.tcache.flush"), 0);
+        assert_int_equal(act(named("arena.%u.reset", a)), 0);
+    }
+    atomic_store(&stop, true);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    assert_int_equal(set_unsigned("thread.arena", usual_arena), 0);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
+/* A realloc that leaves the usable size as it was is neither an allocation nor a free. */
+static void test_realloc_in_place(void **state) {
+    (void)state;
+    char *object = t_malloc(100001);
+    next_epoch();
+    uint64_t before = get_arena(ALL, "large.nmalloc", 0);
+    assert_ptr_equal(t_realloc(object, 100002), object);
+    next_epoch();
+    assert_int_equal(get_arena(ALL, "large.nmalloc", 0), before);
+    t_free(object);
+}
+
 static int cached_slots(size_t size, size_t *slots) {
     size_t length = sizeof(*slots);
     return t_mallctl("thread.tcache.ncached_max.read_sizeclass", slots, &length, &size,
@@ -1247,6 +1293,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_thread_counters),
         cmocka_unit_test(test_thread_arena),
         cmocka_unit_test(test_reset_of_own_arena),
+        cmocka_unit_test(test_reset_while_others_trim),
+        cmocka_unit_test(test_realloc_in_place),
         cmocka_unit_test(test_thread_cache),
         cmocka_unit_test(test_explicit_caches),
         cmocka_unit_test(test_batch),

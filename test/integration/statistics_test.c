@@ -1,8 +1,10 @@
 /*
  * statistics_test.c: what the statistics say is what the program did, and what the system sees.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -124,11 +126,56 @@ static void test_epoch(void **state) {
     t_free(object);
 }
 
+static atomic_uint nliving;
+static atomic_bool may_end;
+
+static void *live_without_memory(void *unused) {
+    while (!atomic_load(&may_end)) {
+        usleep(1000);
+    }
+    atomic_fetch_sub(&nliving, 1);
+    return unused;
+}
+
+static void run_threads_without_memory(unsigned n) {
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    atomic_store(&may_end, false);
+    for (unsigned i = 0; i < n; i++) {
+        pthread_t thread;
+        atomic_fetch_add(&nliving, 1);
+        assert_int_equal(pthread_create(&thread, &detached, live_without_memory, NULL), 0);
+    }
+    atomic_store(&may_end, true);
+    while (atomic_load(&nliving) > 0) {
+        usleep(1000);
+    }
+    usleep(100000);
+    pthread_attr_destroy(&detached);
+}
+
+/* The C library gives back what it had for threads after all their destructors: with more stacks than it
+ * keeps, in threads that never asked for anything. */
+static void test_threads_without_memory(void **state) {
+    (void)state;
+    unsigned nthreads;
+    size_t length = sizeof(nthreads);
+    for (unsigned i = 0; i < 3; i++) {
+        run_threads_without_memory(60);
+    }
+    refresh();
+    assert_int_equal(t_mallctl("stats.arenas.4096.nthreads", &nthreads, &length, NULL, 0), 0);
+    assert_in_range(nthreads, 1,
+                    30); /* one, a helper, and what the C library did in some as the last thing */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_allocated),
         cmocka_unit_test(test_resident),
         cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_threads_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
