@@ -15,7 +15,7 @@
 enum { JUNK_FREE_BYTE = 0x5a };
 
 static NOINLINE void free_large(void *p, const char *call) {
-    struct thread *thread = thread_enter_to_free();
+    struct thread *thread = thread_enter();
     if (likely(thread != NULL && thread->keeps_large)) {
         size_t usable = large_cache_keep(&thread->large, thread->arena, p);
         if (likely(usable != 0)) {

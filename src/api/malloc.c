@@ -207,5 +207,7 @@ EXPORT int API(mallopt)(int parameter, int value) {
 }
 
 EXPORT void API(malloc_stats)(void) {
-    report_print(NULL, NULL, NULL);
+    if (upcalls.start()) {
+        report_print(NULL, NULL, NULL);
+    }
 }

@@ -11,6 +11,7 @@
 #include "heap/scavenge.h"
 #include "os/os.h"
 #include "pages/collapse.h"
+#include "pages/hooked.h"
 
 static const uint64_t trim_interval_ns = 1000000000;
 
@@ -138,7 +139,8 @@ void event_trim_all(void) {
     }
     for (unsigned i = 0; (arena = arenas_next(&i)) != NULL;) {
         arena_trim(arena, true);
-        if (waits) {
+        /* Another thread's hook may wait for a lock that the caller holds. */
+        if (waits && !space_is_hooked(pages_space(&arena->pages))) {
             scavenge_all(arena);
             purge_all(&arena->pages);
         } else {

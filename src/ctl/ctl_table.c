@@ -57,7 +57,8 @@ static const struct ctl_row thread[] = {
      "`uint64_t *`: where that number is. From here on it is exact after every call, and the thread's "
      "calls take a few nanoseconds more.")},
     {"deallocated", CTL_U64, R | OWN, DO_THREAD_DEALLOCATED, 0, CTL_HELP(
-     "Usable bytes that the thread has freed so far; exact.")},
+     "Usable bytes that the thread has freed so far; exact from its first allocation on: of small objects that it "
+     "freed before, the first few do not count.")},
     {"deallocatedp", CTL_POINTER, R | OWN, DO_THREAD_DEALLOCATEDP, 0, CTL_HELP(
      "`uint64_t *`: where that number is; as thread.allocatedp.")},
     {"tcache", CTL_NODE, 0, LEVEL_THREAD_TCACHE, 0, CTL_HELP("")},

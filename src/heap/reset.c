@@ -10,8 +10,6 @@
 #include "heap/large.h"
 #include "pages/hooked.h"
 
-enum { RESET_BATCH = 64 };
-
 /* The granules at which slabs and large objects begin. Tails of big objects end with their heads. */
 static bits128 object_runs(struct arena *arena, const struct chunk *chunk) {
     bits128 found = 0;
@@ -27,7 +25,8 @@ static bits128 object_runs(struct arena *arena, const struct chunk *chunk) {
     return found;
 }
 
-/* The chunk is the arena's own until its last run is gone. */
+/* The chunk is the arena's own until its last run is gone. With a big object goes the chunk of its tail, if nothing
+ * else is in it, and another arena may take that one at once: so chunks are found one at a time. */
 static void reset_chunk(struct arena *arena, struct chunk *chunk) {
     if (atomic_load_explicit(&chunk->kind, memory_order_relaxed) == CHUNK_BIG) {
         large_free((struct large){chunk, NULL});
@@ -45,13 +44,10 @@ static void reset_chunk(struct arena *arena, struct chunk *chunk) {
 }
 
 static void reset_space(struct arena *arena, struct space *space) {
-    struct chunk *chunks[RESET_BATCH];
+    struct chunk *chunk;
     struct space_walk walk = {0};
-    size_t n;
-    while ((n = space_find_owned(space, &arena->pages.owner, &walk, chunks, RESET_BATCH)) > 0) {
-        for (size_t i = 0; i < n; i++) {
-            reset_chunk(arena, chunks[i]);
-        }
+    while (space_find_owned(space, &arena->pages.owner, &walk, &chunk, 1) > 0) {
+        reset_chunk(arena, chunk);
     }
 }
 

@@ -38,15 +38,16 @@ static bool map_again(void *address, size_t size, int how) {
            MAP_FAILED;
 }
 
-/* After a move that failed: another thread's mapping may be there by now, where ours was. */
-static bool mend(uint64_t *to, size_t size, uint64_t mark) {
-    return map_again(to, size, MAP_FIXED_NOREPLACE) ||
-           (errno == EEXIST && os_is_readable(to, sizeof(*to)) && *to == mark);
-}
-
 static bool is_mapped(void *address) {
     unsigned char in_memory;
     return mincore(address, 1, &in_memory) == 0 || errno != ENOMEM;
+}
+
+/* After a move that failed: another thread's mapping may be there by now, where ours was. Where that cannot be
+ * told (seccomp), it is taken for ours. */
+static bool mend(uint64_t *to, size_t size, uint64_t mark) {
+    return map_again(to, size, MAP_FIXED_NOREPLACE) ||
+           (errno == EEXIST && is_mapped(to) && (!os_is_readable(to, sizeof(*to)) || *to == mark));
 }
 
 /* MREMAP_FIXED drops what was mapped at `to`, in some cases even when the call fails: then it is mapped

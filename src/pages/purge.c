@@ -320,15 +320,27 @@ uint64_t purge_decay_now(struct pages *pages, uint64_t now_ns) {
     return due;
 }
 
+/* false: the caller is an extent hook, and the purge that called it may be this arena's. */
+static bool begin_change(struct pages *pages) {
+    if (upcalls.in_hook()) {
+        return lock_try_acquire(&pages->purge_lock);
+    }
+    lock_acquire(&pages->purge_lock);
+    return true;
+}
+
 bool purge_set_decay_ms(struct pages *pages, enum page_state state, ssize_t ms, uint64_t now_ns) {
     if (!decay_is_valid(ms)) {
         return false;
     }
-    lock_acquire(&pages->purge_lock);
-    decay_init(&pages->decay[state], ms);
     if (state == PAGES_DIRTY) {
         atomic_store_explicit(&pages->immediate, ms == 0, memory_order_relaxed);
     }
+    if (!begin_change(pages)) {
+        atomic_store_explicit(&pages->decay[state].ms, ms, memory_order_relaxed);
+        return true;
+    }
+    decay_init(&pages->decay[state], ms);
     decay_locked(pages, now_ns);
     lock_release(&pages->purge_lock);
     return true;

@@ -24,7 +24,8 @@ uint64_t purge_decay_now(struct pages *pages, uint64_t now_ns);
 /* Purges everything unused, waiting for another purger first. */
 void purge_all(struct pages *pages);
 
-/* Begins a curve anew; 0 purges at once. false: ms is out of range, and nothing was done. */
+/* Begins a curve anew; 0 purges at once. false: ms is out of range, and nothing was done. From an extent hook while the
+ * arena is purged only the time changes. */
 bool purge_set_decay_ms(struct pages *pages, enum page_state state, ssize_t ms, uint64_t now_ns);
 
 /* For fork: waits until nobody purges and keeps it so, until resumed. */

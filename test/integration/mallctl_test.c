@@ -937,6 +937,49 @@ static void test_reset_while_others_trim(void **state) {
     assert_int_equal(act(named("arena.%u.destroy", a)), 0);
 }
 
+static void *use_other_arenas(void *stop) {
+    enum { OBJECTS = 24, SIZE = 1800 << 10 };
+    uint64_t *objects[OBJECTS];
+    for (uint64_t round = 0; !atomic_load((atomic_bool *)stop); round++) {
+        for (uint64_t i = 0; i < OBJECTS; i++) {
+            objects[i] = t_malloc(SIZE);
+            objects[i][0] = objects[i][SIZE / sizeof(uint64_t) - 1] = round * OBJECTS + i;
+        }
+        for (uint64_t i = 0; i < OBJECTS; i++) {
+            EXPECT(objects[i][0] == round * OBJECTS + i &&
+                       objects[i][SIZE / sizeof(uint64_t) - 1] == objects[i][0],
+                   "somebody else wrote into the object");
+        }
+        for (uint64_t i = 0; i < OBJECTS; i++) {
+            t_free(objects[i]);
+        }
+    }
+    return stop;
+}
+
+/* With a big object goes the chunk of its tail, which others may take while the reset goes on. */
+static void test_reset_beside_others(void **state) {
+    (void)state;
+    enum { OBJECTS = 28, SIZE = (2 << 20) + (64 << 10), ROUNDS = 3000, THREADS = 2 };
+    static atomic_bool stop;
+    unsigned a = create_arena();
+    pthread_t others[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&others[i], NULL, use_other_arenas, &stop), 0);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            assert_non_null(t_mallocx(SIZE, MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE));
+        }
+        assert_int_equal(act(named("arena.%u.reset", a)), 0);
+    }
+    atomic_store(&stop, true);
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(others[i], NULL), 0);
+    }
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
 /* A realloc that leaves the usable size as it was is neither an allocation nor a free. */
 static void test_realloc_in_place(void **state) {
     (void)state;
@@ -1294,6 +1337,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_thread_arena),
         cmocka_unit_test(test_reset_of_own_arena),
         cmocka_unit_test(test_reset_while_others_trim),
+        cmocka_unit_test(test_reset_beside_others),
         cmocka_unit_test(test_realloc_in_place),
         cmocka_unit_test(test_thread_cache),
         cmocka_unit_test(test_explicit_caches),
