@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "base/bitset.h"
 #include "cache/background.h"
 #include "cache/thread.h"
 #include "ctl/ctl.h"
@@ -16,6 +17,7 @@
 #include "meta/meta.h"
 #include "meta/pool.h"
 #include "os/fatal.h"
+#include "pages/hooked.h"
 #include "stats/snapshot.h"
 
 typedef void lock_action(struct lock *lock);
@@ -91,13 +93,28 @@ static void release(struct lock *lock) {
     lock_release(lock);
 }
 
+/* A purge that is in an extent hook is not waited for, since the hook may wait for what this thread's other fork
+ * handlers have locked. What it has hidden stays so in the child. */
+static bool suspend(struct arena *arena) {
+    if (space_is_hooked(pages_space(&arena->pages))) {
+        return purge_try_suspend(&arena->pages);
+    }
+    purge_suspend(&arena->pages);
+    return true;
+}
+
+/* Arenas that a purge goes on in; guarded by arenas_lock. */
+static uint64_t purging[ARENAS_MAX / 64 + 1];
+
 /* Once arenas_lock is held, no arena can appear whose purging was not suspended. */
 static void before(void) {
     rank_allow_equal(true);
     for_outer(acquire);
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
-        purge_suspend(&arena->pages);
+        if (!suspend(arena)) {
+            bitset_add(purging, arena->index);
+        }
     }
     for_inner(acquire);
 }
@@ -106,7 +123,14 @@ static void after(lock_action *action) {
     for_inner(action);
     struct arena *arena;
     for (unsigned i = 0; (arena = arenas_next_raw(&i)) != NULL;) {
-        purge_resume(&arena->pages);
+        if (!bitset_has(purging, arena->index)) {
+            purge_resume(&arena->pages);
+            continue;
+        }
+        bitset_remove(purging, arena->index);
+        if (action == lock_reset) {
+            lock_reset(&arena->pages.purge_lock);
+        }
     }
     for_outer(action);
     rank_allow_equal(false);

@@ -46,8 +46,10 @@ extern const struct ctl_type_sizes ctl_types[CTL_NTYPES];
 enum ctl_flags {
     CTL_READ = 1,
     CTL_WRITE = 2,
-    CTL_CREATES = 4,  /* a read with a wrong length creates nothing and sets the length to 0 */
-    CTL_UNLOCKED = 8, /* concerns the calling thread alone, or changes nothing */
+    CTL_CREATES = 4, /* a read with a wrong length creates nothing and sets the length to 0 */
+    CTL_UNLOCKED =
+        8, /* concerns the calling thread alone, changes nothing, or waits for an arena's purge, which may be
+                       * in a hook that uses controls */
     /* How far it is to be relied on, for the documentation. */
     CTL_EXPERIMENTAL = 16,
     CTL_INTERNAL = 32,

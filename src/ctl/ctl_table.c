@@ -155,9 +155,9 @@ static const struct ctl_row arena[] = {
     {"initialized", CTL_BOOL, R, DO_ARENA_INITIALIZED, 0, CTL_HELP(
      "The arena exists; automatic ones are created when threads need them. All: true; destroyed "
      "ones: there were some.")},
-    {"decay", CTL_VOID, 0, DO_ARENA_DECAY, 0, CTL_HELP(
+    {"decay", CTL_VOID, CTL_UNLOCKED, DO_ARENA_DECAY, 0, CTL_HELP(
      "Gives back what the decay curves do not allow to be kept any more. Also for all arenas.")},
-    {"purge", CTL_VOID, 0, DO_ARENA_PURGE, 0, CTL_HELP(
+    {"purge", CTL_VOID, CTL_UNLOCKED, DO_ARENA_PURGE, 0, CTL_HELP(
      "Gives back all unused memory, empty slabs and unused pages of others included. Also for all arenas, and "
      "then with what lies between the caches of threads.")},
     {"reset", CTL_VOID, 0, DO_ARENA_RESET, 0, CTL_HELP(
@@ -171,10 +171,10 @@ static const struct ctl_row arena[] = {
     {"dss", CTL_STRING, RW, DO_ARENA_DSS, 0, CTL_HELP(
      "Whether memory comes from sbrk(2). Here it never does: reads `disabled`, which can also be "
      "written; `primary` and `secondary` are `EFAULT`, as where there is no sbrk.")},
-    {"dirty_decay_ms", CTL_SSIZE, RW, DO_ARENA_DECAY_MS, PAGES_DIRTY, CTL_HELP(
+    {"dirty_decay_ms", CTL_SSIZE, RW | CTL_UNLOCKED, DO_ARENA_DECAY_MS, PAGES_DIRTY, CTL_HELP(
      "Milliseconds that unused dirty pages may stay; 0: none, -1: for ever. Writing begins the curve "
      "anew. `EFAULT` for less, and where several arenas are meant.")},
-    {"muzzy_decay_ms", CTL_SSIZE, RW, DO_ARENA_DECAY_MS, PAGES_MUZZY, CTL_HELP(
+    {"muzzy_decay_ms", CTL_SSIZE, RW | CTL_UNLOCKED, DO_ARENA_DECAY_MS, PAGES_MUZZY, CTL_HELP(
      "The same for pages that the system may take when it needs them.")},
     {"extent_hooks", CTL_POINTER, RW, DO_ARENA_HOOKS, 0, CTL_HELP(
      "`extent_hooks_t *`: functions that give the arena its address space. Those set serve what "

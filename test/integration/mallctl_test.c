@@ -1211,6 +1211,65 @@ static void test_fork(void **state) {
     pthread_join(thread, NULL);
 }
 
+static pthread_mutex_t programs_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool in_hook;
+
+static void lock_program(void) {
+    pthread_mutex_lock(&programs_lock);
+}
+
+static void unlock_program(void) {
+    pthread_mutex_unlock(&programs_lock);
+}
+
+static bool purge_slowly(extent_hooks_t *hooks, void *address, size_t size, size_t offset,
+                         size_t length, unsigned arena) {
+    (void)hooks, (void)address, (void)size, (void)offset, (void)length, (void)arena;
+    atomic_store(&in_hook, true);
+    usleep(50000); /* the fork begins */
+    lock_program();
+    unlock_program();
+    return true;
+}
+
+static void *purge_arena(void *arena) {
+    char name[30];
+    void *object = t_mallocx(1 << 20, MALLOCX_ARENA(*(unsigned *)arena) | MALLOCX_TCACHE_NONE);
+    memset(object, 1, 1 << 20);
+    t_dallocx(object, MALLOCX_TCACHE_NONE);
+    snprintf(name, sizeof(name), "arena.%u.purge", *(unsigned *)arena);
+    return act(name) == 0 ? arena : NULL;
+}
+
+/* A fork does not wait for a hook, which may wait for what the program's fork handlers lock. */
+static void test_fork_beside_hook(void **state) {
+    (void)state;
+    static extent_hooks_t slow = {.alloc = count_alloc, .purge_forced = purge_slowly};
+    extent_hooks_t *hooks = &slow;
+    unsigned a;
+    pthread_t thread;
+    void *result;
+    assert_int_equal(create_with("arenas.create", &a, &hooks, sizeof(hooks)), 0);
+    assert_int_equal(pthread_atfork(lock_program, unlock_program, unlock_program), 0);
+    assert_int_equal(pthread_create(&thread, NULL, purge_arena, &a), 0);
+    while (!atomic_load(&in_hook)) {
+        usleep(1000);
+    }
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        t_free(t_mallocx(1 << 20, MALLOCX_ARENA(a) | MALLOCX_TCACHE_NONE));
+        _exit(act("arena.4096.purge"));
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_non_null(result);
+    assert_int_equal(act(named("arena.%u.destroy", a)), 0);
+}
+
 /* ---- the hook of a process that must end ---- */
 
 static void hook(const char *text) {
@@ -1345,6 +1404,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_utilization),
         cmocka_unit_test(test_background),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_fork_beside_hook),
         cmocka_unit_test(test_safety_hook),
         cmocka_unit_test(test_first_epochs),
         cmocka_unit_test(test_thread_event),
